@@ -1,0 +1,46 @@
+// The packet sockets and taps through which a running vswitchd gets its packets, reached by pidfd_getfd(2): works on an
+// unmodified process. Needs CAP_SYS_PTRACE.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace hitless::datapath {
+
+class ProcessSockets {
+  public:
+    // Takes duplicates of the AF_PACKET sockets and port taps that process 'pid' has open now. Open it anew when ports were
+    // added. Trap: a duplicate of a tap keeps the tap busy (EBUSY) for a successor of the process: close before that.
+    static Result<ProcessSockets> open(pid_t pid);
+
+    // Enlarges the receive buffers of the packet sockets to at least 'bytes'. Stock vswitchd has 212,992 bytes, which hold 93
+    // frames of 1400 bytes: a stall of its main thread by a state dump would lose packets.
+    Status enlarge_receive_buffers(int bytes);
+
+    // Waits until every packet that was accepted is also processed: all queues empty, then one turn of the process's main
+    // loop (round_trip: a request on its control socket), and still empty. Only for ports polled by the main thread (no
+    // PMD). Error when that takes longer than 'limit'.
+    Status drain(const std::function<Status()>& round_trip, std::chrono::milliseconds limit);
+
+    // Bytes waiting in the packet sockets (0 for taps: only whether there are any is known).
+    bool empty() const;
+
+    // Packets dropped by the kernel because a receive buffer was full, since the socket was opened.
+    uint64_t dropped() const;
+
+    size_t packet_sockets() const { return packet_.size(); }
+    size_t taps() const { return tap_.size(); }
+
+  private:
+    std::vector<Fd> packet_;
+    std::vector<Fd> tap_;
+};
+
+}  // namespace hitless::datapath

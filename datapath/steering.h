@@ -1,0 +1,106 @@
+// Steering: which instance the packets of every port go to. All contact of an upgrade with the kernel's packet path is here.
+//
+//                   +--------- A's namespace ----------+      +-- B's namespace --+
+//      wire ---> [P: XDP] --A--> A's packet socket     |      |                   |
+//                   |   --B--> [leg, root end] --------+------+--> leg named P --> B
+//                   |   --hold--> hold tap --> daemon --> A or B, in order
+//      wire <--- [P: tc egress gate] <-- A             |      |
+//                   +---------- [leg: tc ingress gate] <------+----------------- B
+//
+// A port of a tap (LOCAL, internal ports, OVSDB type "tap") is stolen at the tap's tc egress and delivered at its tc ingress.
+//
+// One control word in kernel memory, read by every program, says where input goes and whose output passes: a toggle is one
+// atomic store for all ports of all bridges. Programs and maps are pinned: forwarding goes on when this process dies.
+//
+// The way of a hand-over from A to B:  attach(ports) ... halt(A) ... drain A ... release(B) ... [later the way back] ...
+// detach_all(). Nothing is attached before attach() or after detach_all().
+//
+// Upgrade code uses this interface; tests fake it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/side.h"
+
+namespace hitless::datapath {
+
+struct Port {
+    std::string name;   // network device in A's namespace, and interface name in OVSDB
+    bool tap = false;   // a tap that vswitchd made itself: LOCAL, type=internal, type=tap
+};
+
+// Packets counted for one port since attach().
+struct PortCounters {
+    uint64_t to_a = 0, to_b = 0;            // input given to A, to B
+    uint64_t held = 0, released = 0;        // input held, and given on after it
+    uint64_t hold_dropped = 0;              // of the held: lost because the hold was full
+    uint64_t from_a = 0, from_b = 0;        // output that passed the gate
+    uint64_t gated_a = 0, gated_b = 0;      // output of an instance that is not active, dropped at its gate
+};
+
+struct BondMember {
+    Port port;
+    PortCounters counters;
+    bool a_attached = false, b_attached = false;   // B: its leg is there and up
+};
+
+struct Bond {
+    Side active = Side::A;
+    bool halted = false;
+    std::vector<BondMember> members;
+};
+
+struct ReleaseReport {
+    uint64_t held = 0;                          // packets held in this hand-over
+    uint64_t dropped = 0;                       // of those, lost because the hold was full
+    std::chrono::microseconds longest_wait{};   // the longest that a held packet waited, from the halt to its release
+};
+
+class Steering {
+  public:
+    virtual ~Steering() = default;
+
+    // Puts the programs on 'ports' and makes their legs; all input still goes to A. The legs' far ends appear in B's
+    // namespace under the ports' names. On failure nothing of it stays.
+    virtual Status attach(std::span<const Port> ports) = 0;
+
+    // Joins the taps that B's vswitchd has made by now with their legs. To be called when B has opened its ports.
+    virtual Status stitch() = 0;
+
+    // Adds or takes away one port while attached.
+    virtual Status add_port(const Port& port) = 0;
+    virtual Status remove_port(const std::string& name) = 0;
+
+    // New packets are held from now on; the output gate of the active side stays open, so that it can drain. Returns when
+    // no CPU is still delivering an earlier packet to it. Should nobody call release() within 'deadline', the programs
+    // themselves give input back to the side that was active.
+    virtual Status halt(std::chrono::milliseconds deadline) = 0;
+
+    // Makes 'to' the active side (equal to the old one: the halt is called off): its output gate opens, the other closes, held packets
+    // are given to it in each port's order, then new ones go to it directly. Returns when no port holds packets any more.
+    virtual Result<ReleaseReport> release(Side to) = 0;
+
+    virtual Bond bond() const = 0;
+
+    // Takes everything away. Only with A active and no halt. Safe to call twice.
+    virtual Status detach_all() = 0;
+};
+
+// Names and limits of one Steering.
+struct SteeringOptions {
+    std::string prefix = "hl";              // of the devices it makes; at most 4 characters
+    std::string bpf_directory;              // of a bpffs: where programs and maps are pinned
+    std::string b_namespace;                // path of B's network namespace, e.g. /run/netns/NAME
+    uint32_t hold_packets_per_port = 65536;
+};
+
+// The real one. Works in the calling process's network namespace (A's).
+Result<std::unique_ptr<Steering>> make_steering(SteeringOptions options);
+
+}  // namespace hitless::datapath

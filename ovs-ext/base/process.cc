@@ -1,0 +1,313 @@
+#include "base/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <thread>
+
+extern char** environ;
+
+namespace hitless {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+int pidfd_open(pid_t pid) {
+    return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
+
+Result<std::string> read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+        return make_errno_error(errno, "{}", path);
+    }
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+std::vector<std::string> split_nul(const std::string& text) {
+    std::vector<std::string> parts;
+    std::istringstream stream(text);
+    for (std::string part; std::getline(stream, part, '\0');) {
+        parts.push_back(part);
+    }
+    return parts;
+}
+
+// posix_spawn with pipes at standard input, output and error.
+struct Child {
+    pid_t pid = -1;
+    Fd input, output, error;
+};
+
+Result<Child> spawn(const std::vector<std::string>& argv, const ProgramOptions& options) {
+    int in[2], out[2], err[2];
+    if (::pipe2(in, O_CLOEXEC) || ::pipe2(out, O_CLOEXEC) || ::pipe2(err, O_CLOEXEC)) {
+        return make_errno_error(errno, "{}: no pipe", argv[0]);
+    }
+    Fd in_read(in[0]), out_write(out[1]), err_write(err[1]);
+    Child child;
+    child.input.reset(in[1]);
+    child.output.reset(out[0]);
+    child.error.reset(err[0]);
+
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in_read.get(), STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, out_write.get(), STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, err_write.get(), STDERR_FILENO);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t none, defaults;
+    sigemptyset(&none);
+    sigemptyset(&defaults);
+    sigaddset(&defaults, SIGPIPE);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &defaults);
+    // A session of its own: a terminal's or service's signals to us are not for a switch that we started.
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+
+    std::map<std::string, std::string> variables;
+    for (char** variable = environ; *variable; variable++) {
+        std::string text(*variable);
+        auto equals = text.find('=');
+        if (equals != std::string::npos) {
+            variables[text.substr(0, equals)] = text.substr(equals + 1);
+        }
+    }
+    for (const auto& [name, value] : options.environment) {
+        variables[name] = value;
+    }
+    std::vector<std::string> environment_text;
+    for (const auto& [name, value] : variables) {
+        environment_text.push_back(name + "=" + value);
+    }
+    std::vector<char*> arguments, environment;
+    for (const auto& argument : argv) {
+        arguments.push_back(const_cast<char*>(argument.c_str()));
+    }
+    arguments.push_back(nullptr);
+    for (auto& variable : environment_text) {
+        environment.push_back(variable.data());
+    }
+    environment.push_back(nullptr);
+
+    int result = ::posix_spawnp(&child.pid, argv[0].c_str(), &actions, &attributes,
+                                arguments.data(), environment.data());
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    if (result) {
+        return make_errno_error(result, "{}: cannot be started", argv[0]);
+    }
+    return child;
+}
+
+// A thread enters the network namespace for good, and what it spawns inherits it; the caller's thread stays where it is.
+Result<Child> spawn_in_namespace(const std::vector<std::string>& argv,
+                                 const ProgramOptions& options) {
+    Fd ns(::open(options.network_namespace->c_str(), O_RDONLY | O_CLOEXEC));
+    if (!ns) {
+        return make_errno_error(errno, "network namespace {}", *options.network_namespace);
+    }
+    Result<Child> child = make_error("{}: not started", argv[0]);
+    std::thread([&] {
+        if (::setns(ns.get(), CLONE_NEWNET)) {
+            child = make_errno_error(errno, "network namespace {}: cannot enter", *options.network_namespace);
+        } else {
+            child = spawn(argv, options);
+        }
+    }).join();
+    return child;
+}
+
+void kill_and_reap(pid_t pid) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+}
+
+// Feeds 'input' to the child and reads what it writes until both its outputs are closed.
+Status exchange(Child& child, const std::string& program, const ProgramOptions& options,
+                ProgramOutput& output, Clock::time_point deadline) {
+    size_t written = 0;
+    ::fcntl(child.input.get(), F_SETFL, O_NONBLOCK);
+    if (options.standard_input.empty()) {
+        child.input.reset();
+    }
+    while (child.output || child.error) {
+        pollfd fds[3] = {{child.output.get(), POLLIN, 0},
+                         {child.error.get(), POLLIN, 0},
+                         {child.input.get(), POLLOUT, 0}};
+        auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+        if (left.count() <= 0) {
+            return make_error("{}: no end after {} ms; killed", program, options.limit.count());
+        }
+        ::poll(fds, 3, static_cast<int>(left.count()));
+        for (auto [fd, revents, text] : {std::tuple{&child.output, fds[0].revents, &output.standard_output},
+                                         std::tuple{&child.error, fds[1].revents, &output.standard_error}}) {
+            if (!*fd || !revents) {
+                continue;
+            }
+            char buffer[65536];
+            ssize_t n = ::read(fd->get(), buffer, sizeof buffer);
+            if (n > 0) {
+                text->append(buffer, static_cast<size_t>(n));
+                if (text->size() > options.output_limit_bytes) {
+                    return make_error("{}: wrote more than {} bytes; killed", program, options.output_limit_bytes);
+                }
+            } else if (n == 0 || errno != EINTR) {
+                fd->reset();
+            }
+        }
+        if (child.input && fds[2].revents) {
+            ssize_t n = ::write(child.input.get(), options.standard_input.data() + written,
+                                options.standard_input.size() - written);
+            written += n > 0 ? static_cast<size_t>(n) : 0;
+            if ((n < 0 && errno != EAGAIN && errno != EINTR) || written == options.standard_input.size()) {
+                child.input.reset();
+            }
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<ProgramOutput> run_program(const std::vector<std::string>& argv,
+                                  const ProgramOptions& options) {
+    auto deadline = Clock::now() + options.limit;
+    Child child = TRY(options.network_namespace ? spawn_in_namespace(argv, options) : spawn(argv, options));
+    ProgramOutput output;
+    if (auto status = exchange(child, argv[0], options, output, deadline); !status) {
+        kill_and_reap(child.pid);
+        return status.error();
+    }
+    // Outputs closed: a daemon's parent, or any program, ends about now.
+    int wait_status = 0;
+    while (::waitpid(child.pid, &wait_status, WNOHANG) == 0) {
+        if (Clock::now() > deadline) {
+            kill_and_reap(child.pid);
+            return make_error("{}: no end after {} ms; killed", argv[0], options.limit.count());
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    output.exit_status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
+    return output;
+}
+
+Result<std::string> run_checked(const std::vector<std::string>& argv,
+                                const ProgramOptions& options) {
+    ProgramOutput output = TRY(run_program(argv, options));
+    if (output.exit_status) {
+        std::string said = output.standard_error.empty() ? output.standard_output : output.standard_error;
+        while (!said.empty() && said.back() == '\n') {
+            said.pop_back();
+        }
+        return make_error("{}: exit status {}: {}", argv[0], output.exit_status, said);
+    }
+    return std::move(output.standard_output);
+}
+
+Result<Process> Process::open(pid_t pid) {
+    Fd fd(pidfd_open(pid));
+    if (!fd) {
+        return make_errno_error(errno, "process {}", pid);
+    }
+    return Process(pid, std::move(fd));
+}
+
+Result<Process> Process::from_pidfile(const std::string& path) {
+    Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) {
+        return make_errno_error(errno, "pidfile {}", path);
+    }
+    struct flock lock = {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    if (::fcntl(file.get(), F_GETLK, &lock)) {
+        return make_errno_error(errno, "pidfile {}", path);
+    }
+    if (lock.l_type == F_UNLCK) {
+        return make_error("pidfile {}: stale: no running process holds it", path);
+    }
+    return open(lock.l_pid);
+}
+
+bool Process::alive() const {
+    pollfd fd = {pidfd_.get(), POLLIN, 0};
+    return ::poll(&fd, 1, 0) == 0;
+}
+
+Status Process::signal(int number) const {
+    if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0)) {
+        return make_errno_error(errno, "process {}: signal {}", pid_, number);
+    }
+    return {};
+}
+
+Status Process::wait_end(std::chrono::milliseconds limit) const {
+    pollfd fd = {pidfd_.get(), POLLIN, 0};
+    if (::poll(&fd, 1, static_cast<int>(limit.count())) <= 0) {
+        return make_error("process {}: did not end within {} ms", pid_, limit.count());
+    }
+    ::waitpid(pid_, nullptr, WNOHANG);   // only does something where it is our child
+    return {};
+}
+
+bool Process::stopped() const {
+    auto stat = read_file("/proc/" + std::to_string(pid_) + "/stat");
+    if (!stat) {
+        return false;
+    }
+    // "PID (COMM) STATE ...", and COMM may hold anything.
+    auto end = stat->rfind(')');
+    return end != std::string::npos && end + 2 < stat->size() && (*stat)[end + 2] == 'T';
+}
+
+Result<std::string> Process::executable() const {
+    char path[4096];
+    ssize_t n = ::readlink(("/proc/" + std::to_string(pid_) + "/exe").c_str(), path, sizeof path);
+    if (n < 0) {
+        return make_errno_error(errno, "process {}: executable", pid_);
+    }
+    std::string text(path, static_cast<size_t>(n));
+    constexpr std::string_view deleted = " (deleted)";
+    if (text.ends_with(deleted)) {
+        text.resize(text.size() - deleted.size());
+    }
+    return text;
+}
+
+Result<std::vector<std::string>> Process::command_line() const {
+    return split_nul(TRY(read_file("/proc/" + std::to_string(pid_) + "/cmdline")));
+}
+
+Result<std::map<std::string, std::string>> Process::environment() const {
+    std::map<std::string, std::string> variables;
+    for (const auto& text : split_nul(TRY(read_file("/proc/" + std::to_string(pid_) + "/environ")))) {
+        auto equals = text.find('=');
+        if (equals != std::string::npos) {
+            variables[text.substr(0, equals)] = text.substr(equals + 1);
+        }
+    }
+    return variables;
+}
+
+Result<ino_t> Process::network_namespace() const {
+    struct stat status;
+    if (::stat(("/proc/" + std::to_string(pid_) + "/ns/net").c_str(), &status)) {
+        return make_errno_error(errno, "process {}: network namespace", pid_);
+    }
+    return status.st_ino;
+}
+
+}  // namespace hitless

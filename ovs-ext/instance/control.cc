@@ -1,0 +1,47 @@
+#include "instance/control.h"
+
+namespace hitless::instance {
+
+std::vector<std::string> Control::bridges() const {
+    std::vector<std::string> names;
+    for (const auto& [name, path] : paths_.mgmt) {
+        names.push_back(name);
+    }
+    return names;
+}
+
+Result<std::string> Control::call(const std::string& command,
+                                  const std::vector<std::string>& arguments) {
+    if (!unixctl_) {
+        unixctl_ = TRY(unixctl::Client::connect(paths_.unixctl));
+    }
+    auto reply = unixctl_->call(command, arguments);
+    if (!reply) {
+        unixctl_.reset();   // it may be broken: the next call connects anew
+    }
+    return reply;
+}
+
+Result<openflow::Connection*> Control::openflow(const std::string& bridge) {
+    auto open = openflow_.find(bridge);
+    if (open != openflow_.end() && !open->second.usable()) {
+        openflow_.erase(open);
+        open = openflow_.end();
+    }
+    if (open == openflow_.end()) {
+        auto path = paths_.mgmt.find(bridge);
+        if (path == paths_.mgmt.end()) {
+            return make_error("bridge {}: instance {} has none", bridge, to_string(side_));
+        }
+        open = openflow_.emplace(bridge, TRY(openflow::Connection::open(path->second, bridge))).first;
+    }
+    return &open->second;
+}
+
+void Control::reset(ControlPaths paths) {
+    unixctl_.reset();
+    openflow_.clear();
+    paths_ = std::move(paths);
+}
+
+}  // namespace hitless::instance

@@ -1,0 +1,51 @@
+// The control sockets of one running instance, as the state kinds use them: its control commands and an OpenFlow session with
+// each of its bridges, opened on first use and kept, so that a request in the hold costs no connection set-up.
+//
+// Used by one thread at a time.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/side.h"
+#include "openflow/connection.h"
+#include "unixctl/client.h"
+
+namespace hitless::instance {
+
+struct ControlPaths {
+    std::string unixctl;                        // the instance's own control socket (not the front)
+    std::map<std::string, std::string> mgmt;    // bridge name -> path of its OpenFlow management socket
+};
+
+class Control {
+  public:
+    Control(Side side, ControlPaths paths) : side_(side), paths_(std::move(paths)) {}
+
+    Side side() const { return side_; }
+    const ControlPaths& paths() const { return paths_; }
+
+    // Names of the bridges, sorted.
+    std::vector<std::string> bridges() const;
+
+    // Runs an ovs-appctl command.
+    Result<std::string> call(const std::string& command, const std::vector<std::string>& arguments = {});
+
+    // The session with 'bridge'; owned by this object, valid as long as it. A failed one is opened anew.
+    Result<openflow::Connection*> openflow(const std::string& bridge);
+
+    // Forgets all connections (the process was restarted or its sockets moved).
+    void reset(ControlPaths paths);
+
+  private:
+    Side side_;
+    ControlPaths paths_;
+    std::optional<unixctl::Client> unixctl_;
+    std::map<std::string, openflow::Connection> openflow_;
+};
+
+}  // namespace hitless::instance

@@ -1,0 +1,1 @@
+#include "openflow/connection.h"

@@ -1,0 +1,58 @@
+// An OpenFlow 1.5 session with one bridge, over its management socket (BRIDGE.mgmt).
+//
+// Seam over lib/vconn.c and lib/ofp-*.c of libopenvswitch. Blocking, one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace hitless::openflow {
+
+// One OpenFlow message as on the wire, header included.
+using Message = std::vector<uint8_t>;
+
+// An action list to run on one packet (OFPT_PACKET_OUT).
+struct PacketOut {
+    uint32_t in_port;              // OpenFlow port number, OpenFlow 1.1+ reserved values (OFPP_LOCAL is 0xfffffffe)
+    std::vector<uint8_t> packet;   // Ethernet frame, without FCS
+    std::string actions;           // syntax of ovs-actions(7)
+};
+
+class Connection {
+  public:
+    // Connects to the Unix domain socket at 'path' and agrees on OpenFlow 1.5. 'name' is what errors call the bridge.
+    static Result<Connection> open(const std::string& path, const std::string& name);
+    Connection(Connection&&) noexcept;
+    Connection& operator=(Connection&&) noexcept;
+    ~Connection();
+
+    // Sends 'messages' (their transaction ids are set here) in order and waits until the switch has dealt with all of them
+    // (barrier). The switch's refusals are an Error that names the first of them.
+    Status send(std::span<const Message> messages);
+
+    // Sends 'messages' as one atomic, ordered bundle: all are carried out, or none and an Error.
+    Status send_bundle(std::span<const Message> messages);
+
+    // Sends 'request' and returns its reply; for a multipart request, all parts.
+    Result<std::vector<Message>> request(Message request);
+
+    // Runs 'packets' one after the other, each to its end before the next, and waits for the last.
+    Status packet_outs(std::span<const PacketOut> packets);
+
+    const std::string& name() const;
+
+    // False once the session has broken: open another.
+    bool usable() const;
+
+  private:
+    struct Session;   // holds the vconn
+    explicit Connection(std::unique_ptr<Session>);
+    std::unique_ptr<Session> session_;
+};
+
+}  // namespace hitless::openflow

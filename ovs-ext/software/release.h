@@ -1,0 +1,39 @@
+// Where new packet-processing software comes from, and its verification.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace hitless::software {
+
+// Software that can be run as an instance. Files belong to whoever made the release; a fetched one lies in its staging
+// directory, which the caller removes.
+struct Release {
+    std::string source;                                       // as the operator named it
+    std::string version;                                      // "3.1.0", from ovs-vswitchd --version
+    std::string package, package_version;                     // of a .deb; else empty
+    std::string sha256;                                       // of the ovs-vswitchd binary, lower-case hexadecimal
+    std::filesystem::path vswitchd;                           // the real binary
+    std::optional<std::filesystem::path> ovsdb_server;        // where the release has one
+    std::optional<std::filesystem::path> schema;              // vswitch.ovsschema, where the release has one
+};
+
+struct Request {
+    std::string from;                       // "installed", a directory, or the path of a .deb file
+    std::optional<std::string> sha256;      // what the file must have: of the .deb, or of a directory's ovs-vswitchd
+};
+
+// Fetches and verifies. 'installed' is the path of the binary that "installed" stands for (what the running switch was started from). A
+// .deb is checked whole (digest, archive, architecture, contents) before it is unpacked into 'staging', a new directory made
+// by the caller for this release alone; its maintainer scripts are never run. A binary that does not answer --version, or is not ovs-vswitchd,
+// is refused. On an Error nothing of the release is left in 'staging'.
+Result<Release> fetch(const Request& request, const std::filesystem::path& installed,
+                      const std::filesystem::path& staging);
+
+// SHA-256 of a file, lower-case hexadecimal.
+Result<std::string> sha256_of(const std::filesystem::path& file);
+
+}  // namespace hitless::software

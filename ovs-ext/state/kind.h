@@ -1,0 +1,80 @@
+// What is copied from one instance to the other, kind by kind.
+//
+// How to add a kind:
+//   1. Write a class that implements Kind in a file of its own: dump() reads all of it from an instance in canonical form,
+//      load() makes changes in an instance, describe() names an entry for people.
+//   2. Add it to all_kinds() (state/kinds.cc) at its place: kinds are loaded in that order, for flows refer to groups, groups
+//      to meters...
+// Everything else (diff, copy, verification, the final delta in the hold, reports) is common code: state/copy.h.
+//
+// Kinds know nothing of packets' ways and of upgrades.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "instance/control.h"
+
+namespace hitless::state {
+
+// One thing of a kind. 'key' says which it is, 'value' what it is like: two entries of equal key and value are the same.
+// Both are canonical byte strings that only the kind itself understands; they do not depend on the instance or its version.
+struct Entry {
+    std::string key;
+    std::string value;
+
+    bool operator==(const Entry&) const = default;
+};
+
+// All entries of a kind, sorted by key, keys unique.
+using Snapshot = std::vector<Entry>;
+
+// What makes one snapshot out of another.
+struct Changes {
+    Snapshot add;       // missing
+    Snapshot change;    // same key, other value: the new value
+    Snapshot remove;    // extra
+
+    bool empty() const { return add.empty() && change.empty() && remove.empty(); }
+    size_t size() const { return add.size() + change.size() + remove.size(); }
+};
+
+// The changes that make 'to' equal to 'from'. Both sorted.
+Changes diff(const Snapshot& from, const Snapshot& to);
+
+class Kind {
+  public:
+    virtual ~Kind() = default;
+
+    // The word for this kind in commands, reports and the database: "flows".
+    virtual std::string_view name() const = 0;
+
+    // Reads everything of this kind.
+    virtual Result<Snapshot> dump(instance::Control& from) = 0;
+
+    // Carries out 'changes' and waits until they are in effect. What the instance refuses is an Error naming the entry; what
+    // was carried out before it stays.
+    virtual Status load(instance::Control& to, const Changes& changes) = 0;
+
+    // 'entry' in the words of ovs-ofctl or ovs-appctl, one line.
+    virtual std::string describe(const Entry& entry) const = 0;
+
+    // Following (optional). follow() starts to take note of changes in 'from'; changed_since() then returns the snapshot as
+    // it is now, given 'last', the one that dump() or changed_since() returned before, and costs little when little has
+    // changed. A kind that cannot follow reads everything anew.
+    virtual Status follow(instance::Control& from) {
+        (void) from;
+        return {};
+    }
+    virtual Result<Snapshot> changed_since(instance::Control& from, Snapshot last) {
+        (void) last;
+        return dump(from);
+    }
+    virtual void unfollow() {}
+};
+
+}  // namespace hitless::state
