@@ -1,0 +1,92 @@
+#include "instance/operator_switch.h"
+
+#include <signal.h>
+
+#include <thread>
+
+namespace hitless::instance {
+
+using namespace std::chrono_literals;
+
+Result<OperatorSwitch> OperatorSwitch::find(const std::string& rundir) {
+    auto process = Process::from_pidfile(rundir + "/ovs-vswitchd.pid");
+    if (!process) {
+        return make_error("no running ovs-vswitchd found: {}: start it, or set OVS_RUNDIR to its run directory",
+                          process.error().message);
+    }
+    OperatorSwitch found(rundir, std::move(*process));
+    found.executable_ = TRY(found.process_.executable());
+    found.argv_ = TRY(found.process_.command_line());
+    found.environment_ = TRY(found.process_.environment());
+    if (found.argv_.empty()) {
+        return make_error("process {} of {}/ovs-vswitchd.pid: has no command line", found.process_.pid(), rundir);
+    }
+    found.command_line_ = parse_command_line(found.argv_, rundir);
+    return found;
+}
+
+std::filesystem::path OperatorSwitch::running_image() const {
+    return "/proc/" + std::to_string(process_.pid()) + "/exe";
+}
+
+std::string OperatorSwitch::unixctl_path() const {
+    return command_line_.unixctl.empty()
+               ? rundir_ + "/ovs-vswitchd." + std::to_string(process_.pid()) + ".ctl"
+               : command_line_.unixctl;
+}
+
+Result<std::string> OperatorSwitch::database_socket() const {
+    const std::string& remote = command_line_.database;
+    if (!remote.starts_with("unix:")) {
+        return make_error("database {}: only an ovsdb-server on a Unix domain socket (unix:PATH) is supported", remote);
+    }
+    std::string path = remote.substr(5);
+    return path.starts_with('/') ? path : rundir_ + "/" + path;
+}
+
+Status OperatorSwitch::freeze() const {
+    TRY(process_.signal(SIGSTOP));
+    for (int i = 0; i < 2000; i++) {
+        if (process_.stopped()) {
+            return {};
+        }
+        std::this_thread::sleep_for(500us);
+    }
+    return make_error("process {}: does not stop", process_.pid());
+}
+
+Status OperatorSwitch::thaw() const {
+    return process_.signal(SIGCONT);
+}
+
+Status OperatorSwitch::kill() const {
+    TRY(process_.signal(SIGKILL));
+    return process_.wait_end(5s);
+}
+
+Status OperatorSwitch::start(std::chrono::milliseconds limit) {
+    std::vector<std::string> argv = argv_;
+    argv[0] = executable_.string();
+    ProgramOptions options;
+    options.environment = environment_;
+    options.limit = limit;
+    TRY(run_checked(argv, options));
+    process_ = TRY(Process::from_pidfile(command_line_.pidfile));
+    return {};
+}
+
+Result<std::string> version_of(const std::filesystem::path& vswitchd) {
+    ProgramOptions options;
+    options.limit = 5s;
+    std::string text = TRY(run_checked({vswitchd.string(), "--version"}, options));
+    // "ovs-vswitchd (Open vSwitch) 3.1.0"
+    constexpr std::string_view mark = "(Open vSwitch) ";
+    auto at = text.find(mark);
+    if (at == std::string::npos) {
+        return make_error("{}: --version does not name Open vSwitch", vswitchd.string());
+    }
+    std::string version = text.substr(at + mark.size());
+    return version.substr(0, version.find_first_of(" \n"));
+}
+
+}  // namespace hitless::instance

@@ -1,0 +1,60 @@
+// A: the operator's own ovs-vswitchd, found running, never modified. Knows how it was started, so that it can be started so
+// again from new software.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/process.h"
+#include "base/result.h"
+#include "instance/command_line.h"
+
+namespace hitless::instance {
+
+class OperatorSwitch {
+  public:
+    // Finds the switch whose run directory is 'rundir', by RUNDIR/ovs-vswitchd.pid.
+    static Result<OperatorSwitch> find(const std::string& rundir);
+
+    const Process& process() const { return process_; }
+    const std::string& rundir() const { return rundir_; }
+    const CommandLine& command_line() const { return command_line_; }
+    // The binary's file. After an in-place replacement the process may still run an older file of that name.
+    const std::filesystem::path& executable() const { return executable_; }
+    // The file that the process runs, whatever has become of its name.
+    std::filesystem::path running_image() const;
+    // Where the process listens for control commands, unless the daemon has moved that socket.
+    std::string unixctl_path() const;
+    // Where its operator's ovsdb-server listens: a path. Error when it is not a Unix domain socket.
+    Result<std::string> database_socket() const;
+
+    // SIGSTOP, and wait until all of it stands still; SIGCONT.
+    Status freeze() const;
+    Status thaw() const;
+
+    // Ends the process by SIGKILL: so it neither sends anything more, nor touches its ports' settings or the paths of its sockets. The taps
+    // of its internal ports persist.
+    Status kill() const;
+
+    // Starts it again from executable() with the same arguments and environment, and takes the new process for it. The
+    // caller has released the pidfile. Returns when the new process says that it is up (--detach). Error after 'limit'.
+    Status start(std::chrono::milliseconds limit);
+
+  private:
+    OperatorSwitch(std::string rundir, Process process) : rundir_(std::move(rundir)), process_(std::move(process)) {}
+
+    std::string rundir_;
+    Process process_;
+    std::filesystem::path executable_;
+    std::vector<std::string> argv_;
+    std::map<std::string, std::string> environment_;
+    CommandLine command_line_;
+};
+
+// "3.1.0" of what ovs-vswitchd --version prints.
+Result<std::string> version_of(const std::filesystem::path& vswitchd);
+
+}  // namespace hitless::instance

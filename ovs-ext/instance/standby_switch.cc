@@ -1,0 +1,70 @@
+#include "instance/standby_switch.h"
+
+#include <signal.h>
+
+namespace hitless::instance {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// The environment in which every OVS program of B keeps to B's own directories.
+std::map<std::string, std::string> environment(const StandbyOptions& options) {
+    return {{"OVS_RUNDIR", options.rundir.string()},
+            {"OVS_LOGDIR", options.logdir.string()},
+            {"OVS_DBDIR", options.rundir.string()}};
+}
+
+// Of a process that may be frozen, hung or gone.
+Status end(const std::optional<Process>& process) {
+    if (!process || !process->alive()) {
+        return {};
+    }
+    TRY(process->signal(SIGKILL));
+    return process->wait_end(5s);
+}
+
+}  // namespace
+
+Status StandbySwitch::start_database() {
+    const auto& dir = options_.rundir;
+    ProgramOptions run;
+    run.environment = environment(options_);
+    run.limit = 20s;
+    TRY(run_checked({options_.ovsdb_server.string(), (dir / "conf.db").string(),
+                     "--remote=punix:" + database_socket(),
+                     "--unixctl=" + (dir / "ovsdb-server.ctl").string(),
+                     "--pidfile=" + (dir / "ovsdb-server.pid").string(),
+                     "--log-file=" + (options_.logdir / "ovsdb-server-b.log").string(),
+                     "-vconsole:off", "--detach", "--no-chdir"},
+                    run));
+    database_ = TRY(Process::from_pidfile((dir / "ovsdb-server.pid").string()));
+    return {};
+}
+
+Status StandbySwitch::start_switch() {
+    const auto& dir = options_.rundir;
+    ProgramOptions run;
+    run.environment = environment(options_);
+    run.network_namespace = options_.network_namespace;
+    run.limit = 60s;
+    std::vector<std::string> argv = {options_.vswitchd.string(), "unix:" + database_socket(),
+                                     "--unixctl=" + unixctl_path(),
+                                     "--pidfile=" + (dir / "ovs-vswitchd.pid").string(),
+                                     "--log-file=" + (options_.logdir / "ovs-vswitchd-b.log").string(),
+                                     "-vconsole:off", "--detach", "--no-chdir"};
+    argv.insert(argv.end(), options_.switch_options.begin(), options_.switch_options.end());
+    TRY(run_checked(argv, run));
+    switch_ = TRY(Process::from_pidfile((dir / "ovs-vswitchd.pid").string()));
+    return {};
+}
+
+Status StandbySwitch::stop() {
+    Status first = end(switch_);
+    Status second = end(database_);
+    switch_.reset();
+    database_.reset();
+    return first ? second : first;
+}
+
+}  // namespace hitless::instance
