@@ -1,0 +1,288 @@
+#include "upgrade/conductor.h"
+
+namespace hitless::upgrade {
+
+using namespace std::chrono_literals;
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+using Clock = std::chrono::steady_clock;
+
+std::string_view to_string(Outcome outcome) {
+    constexpr std::string_view names[] = {"running", "done", "failed", "rolled-back", "aborted"};
+    return names[static_cast<int>(outcome)];
+}
+
+void StopFlag::clear() {
+    std::lock_guard lock(mutex_);
+    reason_ = Reason::none;
+}
+
+void StopFlag::request(Reason reason) {
+    std::lock_guard lock(mutex_);
+    reason_ = reason;
+    requested_.notify_all();
+}
+
+StopFlag::Reason StopFlag::reason() const {
+    std::lock_guard lock(mutex_);
+    return reason_;
+}
+
+bool StopFlag::wait(std::chrono::milliseconds duration) {
+    std::unique_lock lock(mutex_);
+    return requested_.wait_for(lock, duration, [this] { return reason_ != Reason::none; });
+}
+
+Status StopFlag::check() const {
+    switch (reason()) {
+    case Reason::none:
+        return {};
+    case Reason::abort:
+        return make_error("aborted by hitless/abort");
+    case Reason::rollback:
+        return make_error("rolled back by hitless/rollback");
+    }
+    return {};
+}
+
+Conductor::Conductor(Site& site, State state) : site_(site), state_(state), thread_([this] { loop(); }) {}
+
+Conductor::~Conductor() {
+    {
+        std::lock_guard lock(mutex_);
+        exiting_ = true;
+        wake_.notify_all();
+    }
+    thread_.join();
+}
+
+Status Conductor::submit(const Request& request, Done done) {
+    std::lock_guard lock(mutex_);
+    if (busy_ || job_) {
+        Phase phase = summary_ && !summary_->phases.empty() ? summary_->phases.back().phase : Phase::preflight;
+        return make_error("hitless/{}: operation {} (hitless/{}) is under way, in phase {}: wait for its end, "
+                          "or use hitless/abort", to_string(request.command), summary_ ? summary_->number : 0,
+                          to_string(summary_ ? summary_->command : request.command), to_string(phase));
+    }
+    Plan plan = TRY(make_plan(state_, request.command, request.keep_standby));
+    stop_.clear();
+    job_ = Job{request, std::move(plan), std::move(done)};
+    wake_.notify_all();
+    return {};
+}
+
+Status Conductor::abort(StopFlag::Reason reason) {
+    std::lock_guard lock(mutex_);
+    if (!busy_) {
+        return make_error("no operation is under way");
+    }
+    Phase phase = summary_->phases.empty() ? Phase::preflight : summary_->phases.back().phase;
+    if (phase == Phase::soak || (reason == StopFlag::Reason::abort && can_abort(phase))) {
+        stop_.request(phase == Phase::soak ? StopFlag::Reason::rollback : reason);
+        return {};
+    }
+    return make_error("operation {} (hitless/{}) is in phase {}, which cannot be interrupted: wait for its end",
+                      summary_->number, to_string(summary_->command), to_string(phase));
+}
+
+State Conductor::state() const {
+    std::lock_guard lock(mutex_);
+    return state_;
+}
+
+bool Conductor::busy() const {
+    std::lock_guard lock(mutex_);
+    return busy_ || job_;
+}
+
+std::optional<Summary> Conductor::operation() const {
+    std::lock_guard lock(mutex_);
+    std::optional<Summary> copy = summary_;
+    if (copy && copy->outcome == Outcome::running) {
+        copy->duration = duration_cast<microseconds>(Clock::now() - began_);
+        if (!copy->phases.empty() && copy->phases.back().running) {
+            copy->phases.back().duration = duration_cast<microseconds>(Clock::now() - phase_began_);
+        }
+    }
+    return copy;
+}
+
+void Conductor::update(const std::function<void(Summary&)>& change) {
+    std::lock_guard lock(mutex_);
+    change(*summary_);
+}
+
+void Conductor::loop() {
+    for (;;) {
+        std::optional<Job> job;
+        {
+            std::unique_lock lock(mutex_);
+            auto ready = [this] { return exiting_ || job_; };
+            if (state_ == State::idle) {
+                wake_.wait(lock, ready);   // nothing to watch, no wake-ups
+            } else {
+                wake_.wait_for(lock, 200ms, ready);
+            }
+            if (exiting_) {
+                return;
+            }
+            job = std::exchange(job_, std::nullopt);
+            busy_ = job.has_value();
+        }
+        if (job) {
+            run(*job);
+            continue;
+        }
+        // At rest with two instances.
+        if (auto healthy = site_.watch(state()); !healthy) {
+            std::lock_guard lock(mutex_);
+            if (!job_) {
+                Command command = state_ == State::standby ? Command::retire : Command::rollback;
+                Request request;
+                request.command = command;
+                stop_.clear();
+                job_ = Job{request, *make_plan(state_, command, false), [](const Summary&) {}};
+            }
+        }
+    }
+}
+
+Status Conductor::run_phase(Phase phase, const Request& request) {
+    {
+        std::lock_guard lock(mutex_);
+        phase_began_ = Clock::now();
+        summary_->phases.push_back({phase, {}, true, {}});
+    }
+    Status status = site_.phase_begins(phase);
+    if (status) {
+        status = site_.act(phase, request, stop_, [this](const auto& change) { update(change); });
+    }
+    auto duration = duration_cast<microseconds>(Clock::now() - phase_began_);
+    site_.phase_ends(phase, status, duration);
+    update([&](Summary& summary) {
+        auto& record = summary.phases.back();
+        record.running = false;
+        record.duration = duration;
+        record.error = status ? "" : status.error().message;
+        if (phase == Phase::soak) {
+            summary.soaked = duration;
+        }
+    });
+    return status;
+}
+
+void Conductor::rest_after(Outcome outcome, State state, const std::string& error) {
+    std::lock_guard lock(mutex_);
+    // The first failure is the one to tell; what followed from it is added.
+    if (summary_->error.empty()) {
+        summary_->error = error;
+    } else if (!error.empty()) {
+        summary_->error += "; then: " + error;
+    }
+    if (summary_->outcome == Outcome::running || outcome == Outcome::failed) {
+        summary_->outcome = outcome;
+    }
+    summary_->state = state;
+}
+
+std::vector<Phase> Conductor::recover(Phase phase, const Error& error, std::vector<Phase> rest) {
+    auto apply = [this](Remedy remedy) {
+        return site_.apply(remedy, [this](const auto& change) { update(change); });
+    };
+    // What a remedy itself fails at is told, and leaves the packets where they are.
+    auto settle = [&](Remedy remedy, Outcome outcome) {
+        auto rests = apply(remedy);
+        State now = rests ? *rests : after_toggle(phase) ? State::failed_over : State::idle;
+        rest_after(outcome, now, error.message);
+        if (!rests) {
+            rest_after(Outcome::failed, now, rests.error().message);
+        }
+    };
+    Outcome stopped = stop_.reason() == StopFlag::Reason::abort ? Outcome::aborted : Outcome::failed;
+    switch (remedy(phase)) {
+    case Remedy::forget:
+        settle(Remedy::forget, stopped);
+        return {};
+    case Remedy::discard:
+        settle(Remedy::discard, stopped);
+        return {};
+    case Remedy::call_off:
+        settle(Remedy::call_off, Outcome::failed);
+        return {};
+    case Remedy::roll_back:
+        if (stop_.reason() == StopFlag::Reason::rollback) {   // B is well: with all that changed meanwhile
+            rest_after(Outcome::rolled_back, State::idle, error.message);
+            return {Phase::thaw, Phase::copy_back, Phase::hold_back, Phase::commit_back, Phase::retire};
+        }
+        settle(Remedy::roll_back, Outcome::rolled_back);
+        return {};
+    case Remedy::put_back:
+        rest_after(Outcome::rolled_back, State::idle, error.message);
+        if (auto rests = apply(Remedy::put_back); !rests) {
+            rest_after(Outcome::failed, State::failed_over, rests.error().message);
+            return {};
+        }
+        return rest;
+    case Remedy::stay:
+        settle(Remedy::stay, Outcome::failed);
+        return {};
+    case Remedy::report:
+        rest_after(Outcome::failed, State::idle, error.message);
+        return {};
+    }
+    return {};
+}
+
+void Conductor::run(Job& job) {
+    {
+        std::lock_guard lock(mutex_);
+        began_ = Clock::now();
+        summary_ = Summary{};
+        summary_->command = job.request.command;
+        summary_->source = job.request.from;
+        summary_->plan = job.plan.phases;
+        summary_->state = state_;
+    }
+    std::vector<Phase> phases = job.plan.phases;
+    State end = job.plan.end;
+    auto number = site_.begin(job.request);
+    if (!number) {
+        rest_after(Outcome::failed, state(), number.error().message);
+        phases.clear();
+        end = state();
+    } else {
+        update([&](Summary& summary) { summary.number = *number; });
+    }
+
+    while (!phases.empty()) {
+        Phase phase = phases.front();
+        phases.erase(phases.begin());
+        if (auto status = run_phase(phase, job.request); !status) {
+            phases = recover(phase, status.error(), std::move(phases));
+            std::lock_guard lock(mutex_);
+            end = summary_->state;
+        }
+    }
+
+    Summary last;
+    {
+        std::lock_guard lock(mutex_);
+        if (summary_->outcome == Outcome::running) {
+            summary_->outcome = Outcome::done;
+        }
+        summary_->state = end;
+        summary_->duration = duration_cast<microseconds>(Clock::now() - began_);
+        last = *summary_;
+    }
+    if (number) {
+        site_.end(last);
+    }
+    {
+        std::lock_guard lock(mutex_);
+        state_ = end;
+        busy_ = false;
+    }
+    job.done(last);
+}
+
+}  // namespace hitless::upgrade

@@ -1,0 +1,108 @@
+// The conductor carries out operations, one at a time, on a thread of its own: it walks through the plan, has every phase
+// written to the journal before it acts, and applies the remedy when one fails. At rest with two instances it watches them.
+//
+// It knows no switch: all acts are the Site's, which tests fake.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/result.h"
+#include "upgrade/plan.h"
+#include "upgrade/summary.h"
+
+namespace hitless::upgrade {
+
+// Asks a phase that waits or copies to end early.
+class StopFlag {
+  public:
+    enum class Reason { none, abort, rollback };
+
+    void clear();
+    void request(Reason reason);
+    Reason reason() const;
+    // Waits up to 'duration'; true when a stop was requested.
+    bool wait(std::chrono::milliseconds duration);
+    // An Error when a stop was requested.
+    Status check() const;
+
+  private:
+    mutable std::mutex mutex_;
+    std::condition_variable requested_;
+    Reason reason_ = Reason::none;
+};
+
+// The place where an operation happens. All calls come from the conductor's thread. 'summary' is the operation's record, to
+// which the site adds what it learns; it is the conductor's and guarded by it: use Conductor::Update to write to it.
+class Site {
+  public:
+    using Update = std::function<void(const std::function<void(Summary&)>&)>;
+
+    virtual ~Site() = default;
+
+    // Before the first phase: the journal gives the operation its number.
+    virtual Result<uint64_t> begin(const Request& request) = 0;
+    virtual Status phase_begins(Phase phase) = 0;
+    virtual Status act(Phase phase, const Request& request, StopFlag& stop, const Update& update) = 0;
+    virtual void phase_ends(Phase phase, const Status& status, std::chrono::microseconds duration) = 0;
+    // Returns where the switch rests afterwards.
+    virtual Result<State> apply(Remedy remedy, const Update& update) = 0;
+    virtual void end(const Summary& summary) = 0;
+
+    // At rest in a state other than idle: an Error when the active instance has failed.
+    virtual Status watch(State state) = 0;
+};
+
+class Conductor {
+  public:
+    using Done = std::function<void(const Summary&)>;   // called on the conductor's thread
+
+    // 'site' outlives this object. 'state': where the switch rests now.
+    Conductor(Site& site, State state);
+    ~Conductor();   // waits for the operation that is under way
+
+    // Begins an operation. Error when one is under way, or when it makes no sense now.
+    Status submit(const Request& request, Done done);
+
+    // Ends the operation under way, if that is still possible: the switch is then as it was before. In a soak, rolls back.
+    Status abort(StopFlag::Reason reason);
+
+    State state() const;
+    // The operation under way, or the last one since the daemon started.
+    std::optional<Summary> operation() const;
+    bool busy() const;
+
+  private:
+    struct Job {
+        Request request;
+        Plan plan;
+        Done done;
+    };
+
+    void loop();
+    void run(Job& job);
+    Status run_phase(Phase phase, const Request& request);
+    // Returns the phases that follow after the failure of 'phase'.
+    std::vector<Phase> recover(Phase phase, const Error& error, std::vector<Phase> rest);
+    void update(const std::function<void(Summary&)>& change);
+    void rest_after(Outcome outcome, State state, const std::string& error);
+
+    Site& site_;
+    StopFlag stop_;
+    mutable std::mutex mutex_;   // guards what follows
+    std::condition_variable wake_;
+    State state_;
+    std::optional<Job> job_;
+    bool busy_ = false;
+    bool exiting_ = false;
+    std::optional<Summary> summary_;
+    std::chrono::steady_clock::time_point began_, phase_began_;
+    std::thread thread_;
+};
+
+}  // namespace hitless::upgrade

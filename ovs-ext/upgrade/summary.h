@@ -1,0 +1,70 @@
+// What an operation did, as told to people and programs: while it runs (progress) and when it has ended (summary).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/side.h"
+#include "upgrade/plan.h"
+
+namespace hitless::upgrade {
+
+// What the operator asked for.
+struct Request {
+    Command command = Command::upgrade;
+    std::string from = "installed";               // as software::Request
+    std::optional<std::string> sha256;
+    std::optional<std::chrono::seconds> soak;     // instead of the configured length
+    bool keep_standby = false;
+};
+
+enum class Outcome { running, done, failed, rolled_back, aborted };
+
+struct PhaseRecord {
+    Phase phase{};
+    std::chrono::microseconds duration{};   // so far, while it runs
+    bool running = false;
+    std::string error;
+};
+
+// One state kind copied once.
+struct TransferRecord {
+    std::string kind;
+    Side sender = Side::A;
+    uint64_t copied = 0;      // entries written before the hold
+    uint64_t identical = 0;   // entries that the verification found equal
+    uint64_t differing = 0;   // entries that it found different, as declared
+    uint64_t delta = 0;       // entries changed in the hold
+    std::chrono::microseconds duration{};
+};
+
+// One message of the conversation of the two agents.
+struct MessageRecord {
+    std::string sender, receiver, verb, detail;
+    std::chrono::microseconds time{};   // since 1970
+};
+
+struct Summary {
+    uint64_t number = 0;
+    Command command{};
+    Outcome outcome = Outcome::running;
+    State state = State::idle;          // where the switch rests afterwards
+    std::string from_version, to_version, source, sha256;
+    std::vector<Phase> plan;
+    std::vector<PhaseRecord> phases;
+    std::vector<TransferRecord> transfers;
+    std::vector<MessageRecord> messages;
+    uint64_t held = 0, dropped = 0;
+    std::chrono::microseconds blackout{};   // the longest that a packet waited because of a hand-over
+    std::chrono::microseconds duration{};   // of the whole operation
+    std::chrono::microseconds soaked{};     // of this: only watching
+    std::vector<std::string> warnings;
+    std::string error;
+};
+
+std::string_view to_string(Outcome outcome);
+
+}  // namespace hitless::upgrade
