@@ -1,0 +1,88 @@
+#include "appctl/arguments.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace hitless::appctl {
+namespace {
+
+constexpr size_t kMaxArgumentBytes = 4096;   // PATH_MAX: more is no path, digest or number
+constexpr uint64_t kMaxSoakSeconds = 86'400;
+constexpr uint64_t kMaxCount = 100'000;
+
+Result<uint64_t> number(const std::string& command, const std::string& what, const std::string& text,
+                        uint64_t low, uint64_t high) {
+    uint64_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value < low || value > high) {
+        return make_error("{}: {} \"{}\": not a whole number from {} to {}", command, what, text, low, high);
+    }
+    return value;
+}
+
+}  // namespace
+
+std::string Accepts::usage() const {
+    std::string text;
+    if (from) {
+        text += "[--from=installed|DIR|FILE.deb] [--sha256=HEX] ";
+    }
+    if (soak) {
+        text += "[--soak=SECONDS] ";
+    }
+    if (keep_standby) {
+        text += "[--keep-standby] ";
+    }
+    text += "[--format=table|json]";
+    if (count) {
+        text += " [N]";
+    }
+    return text;
+}
+
+Result<Arguments> parse_arguments(const std::string& command, const Accepts& accepts,
+                                  const std::vector<std::string>& arguments) {
+    Arguments parsed;
+    auto refuse = [&](const std::string& argument, std::string_view why) {
+        return make_error("{}: {} \"{}\"; usage: {} {}", command, why, argument, command, accepts.usage());
+    };
+    for (const auto& argument : arguments) {
+        if (argument.size() > kMaxArgumentBytes) {
+            return make_error("{}: an argument is longer than {} bytes", command, kMaxArgumentBytes);
+        }
+        if (std::ranges::any_of(argument, [](unsigned char c) { return c < ' ' || c == 0x7f; })) {
+            return make_error("{}: an argument holds control characters", command);
+        }
+        auto equals = argument.find('=');
+        std::string name = argument.substr(0, equals);
+        std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
+        if (name == "--format") {
+            if (value != "table" && value != "json") {
+                return refuse(argument, "format is neither table nor json:");
+            }
+            parsed.format = value == "json" ? Format::json : Format::table;
+        } else if (name == "--from" && accepts.from) {
+            if (value.empty()) {
+                return refuse(argument, "names no software:");
+            }
+            parsed.from = value;
+        } else if (name == "--sha256" && accepts.from) {
+            if (value.size() != 64 || !std::ranges::all_of(value, [](unsigned char c) { return std::isxdigit(c); })) {
+                return refuse(argument, "not 64 hexadecimal digits:");
+            }
+            std::ranges::transform(value, value.begin(), [](unsigned char c) { return std::tolower(c); });
+            parsed.sha256 = value;
+        } else if (name == "--soak" && accepts.soak) {
+            parsed.soak = std::chrono::seconds(TRY(number(command, "--soak", value, 0, kMaxSoakSeconds)));
+        } else if (argument == "--keep-standby" && accepts.keep_standby) {
+            parsed.keep_standby = true;
+        } else if (!argument.starts_with('-') && accepts.count && !parsed.count) {
+            parsed.count = TRY(number(command, "N", argument, 1, kMaxCount));
+        } else {
+            return refuse(argument, "unknown argument");
+        }
+    }
+    return parsed;
+}
+
+}  // namespace hitless::appctl

@@ -1,0 +1,38 @@
+// The arguments of the hitless/* commands. Pure.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace hitless::appctl {
+
+enum class Format { table, json };
+
+struct Arguments {
+    Format format = Format::table;                // --format=table|json
+    std::optional<std::string> from;              // --from=installed|DIRECTORY|FILE.deb
+    std::optional<std::string> sha256;            // --sha256=HEX
+    std::optional<std::chrono::seconds> soak;     // --soak=SECONDS
+    bool keep_standby = false;                    // --keep-standby
+    std::optional<uint64_t> count;                // hitless/history N
+};
+
+// Which options a command takes, besides --format.
+struct Accepts {
+    bool from = false, soak = false, keep_standby = false, count = false;
+
+    // As list-commands shows it.
+    std::string usage() const;
+};
+
+// Reads the arguments that follow the name of 'command'. An Error names the argument, what is wrong and what is allowed.
+Result<Arguments> parse_arguments(const std::string& command, const Accepts& accepts,
+                                  const std::vector<std::string>& arguments);
+
+}  // namespace hitless::appctl

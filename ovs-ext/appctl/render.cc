@@ -1,0 +1,278 @@
+#include "appctl/render.h"
+
+#include <fmt/format.h>
+#include <json/writer.h>
+
+namespace hitless::appctl {
+namespace {
+
+using std::chrono::microseconds;
+
+double milliseconds(microseconds duration) {
+    return static_cast<double>(duration.count()) / 1000.0;
+}
+
+Json::Value strings(const std::vector<std::string>& texts) {
+    Json::Value array(Json::arrayValue);
+    for (const auto& text : texts) {
+        array.append(text);
+    }
+    return array;
+}
+
+Json::Value count(uint64_t number) {
+    return Json::Value(static_cast<Json::UInt64>(number));
+}
+
+Json::Value duration_us(microseconds duration) {
+    return Json::Value(static_cast<Json::Int64>(duration.count()));
+}
+
+std::string versions(const upgrade::Summary& summary) {
+    if (summary.from_version.empty()) {
+        return "";
+    }
+    if (summary.to_version.empty()) {
+        return summary.from_version;
+    }
+    return summary.from_version + " -> " + summary.to_version;
+}
+
+std::string lines(const std::vector<std::string>& texts, std::string_view mark) {
+    std::string out;
+    for (const auto& text : texts) {
+        out += fmt::format("{}: {}\n", mark, text);
+    }
+    return out;
+}
+
+std::string phase_lines(const upgrade::Summary& summary) {
+    std::string out = fmt::format("\n  {:<12} {:>12}\n", "phase", "time");
+    for (const auto& record : summary.phases) {
+        out += fmt::format("  {:<12} {:>9.1f} ms{}\n", to_string(record.phase), milliseconds(record.duration),
+                           record.running ? "  under way" : record.error.empty() ? "" : "  failed");
+    }
+    return out;
+}
+
+std::string transfer_lines(const upgrade::Summary& summary) {
+    if (summary.transfers.empty()) {
+        return "";
+    }
+    std::string out = fmt::format("\n  {:<18} {:>6} {:>9} {:>9} {:>9} {:>9} {:>12}\n", "state kind", "way", "copied",
+                                  "identical", "differing", "in hold", "time");
+    for (const auto& record : summary.transfers) {
+        out += fmt::format("  {:<18} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9.1f} ms\n", record.kind,
+                           record.sender == Side::A ? "A->B" : "B->A", record.copied, record.identical,
+                           record.differing, record.delta, milliseconds(record.duration));
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string summary_table(const upgrade::Summary& summary) {
+    std::string out = fmt::format("hitless/{} {}: {}", to_string(summary.command), summary.number,
+                                  to_string(summary.outcome));
+    if (auto text = versions(summary); !text.empty()) {
+        out += fmt::format(", Open vSwitch {}", text);
+    }
+    out += "\n";
+    if (!summary.error.empty()) {
+        out += fmt::format("error: {}\n", summary.error);
+    }
+    out += lines(summary.warnings, "warning");
+    if (!summary.source.empty()) {
+        out += fmt::format("source: {}\n", summary.source);
+    }
+    out += fmt::format("state: {}\n", to_string(summary.state));
+    out += phase_lines(summary);
+    out += transfer_lines(summary);
+    out += fmt::format("\n  packets held {}, dropped {}; blackout {:.3f} ms; {:.2f} s in all, {:.2f} s of it soak\n",
+                       summary.held, summary.dropped, milliseconds(summary.blackout),
+                       milliseconds(summary.duration) / 1000, milliseconds(summary.soaked) / 1000);
+    return out;
+}
+
+Json::Value summary_json(const upgrade::Summary& summary) {
+    Json::Value value(Json::objectValue);
+    value["number"] = count(summary.number);
+    value["command"] = std::string(to_string(summary.command));
+    value["result"] = std::string(to_string(summary.outcome));
+    value["state"] = std::string(to_string(summary.state));
+    value["from_version"] = summary.from_version;
+    value["to_version"] = summary.to_version;
+    value["source"] = summary.source;
+    value["sha256"] = summary.sha256;
+    value["held"] = count(summary.held);
+    value["dropped"] = count(summary.dropped);
+    value["blackout_us"] = duration_us(summary.blackout);
+    value["duration_us"] = duration_us(summary.duration);
+    value["soak_us"] = duration_us(summary.soaked);
+    value["warnings"] = strings(summary.warnings);
+    value["error"] = summary.error;
+    value["plan"] = Json::Value(Json::arrayValue);
+    for (auto phase : summary.plan) {
+        value["plan"].append(std::string(to_string(phase)));
+    }
+    value["phases"] = Json::Value(Json::arrayValue);
+    for (const auto& record : summary.phases) {
+        Json::Value phase(Json::objectValue);
+        phase["name"] = std::string(to_string(record.phase));
+        phase["duration_us"] = duration_us(record.duration);
+        phase["state"] = record.running ? "running" : record.error.empty() ? "done" : "failed";
+        phase["error"] = record.error;
+        value["phases"].append(phase);
+    }
+    value["transfers"] = Json::Value(Json::arrayValue);
+    for (const auto& record : summary.transfers) {
+        Json::Value transfer(Json::objectValue);
+        transfer["kind"] = record.kind;
+        transfer["sender"] = std::string(to_string(record.sender));
+        transfer["copied"] = count(record.copied);
+        transfer["identical"] = count(record.identical);
+        transfer["differing"] = count(record.differing);
+        transfer["delta"] = count(record.delta);
+        transfer["duration_us"] = duration_us(record.duration);
+        value["transfers"].append(transfer);
+    }
+    value["messages"] = Json::Value(Json::arrayValue);
+    for (const auto& record : summary.messages) {
+        Json::Value message(Json::objectValue);
+        message["sender"] = record.sender;
+        message["receiver"] = record.receiver;
+        message["verb"] = record.verb;
+        message["detail"] = record.detail;
+        message["time_us"] = duration_us(record.time);
+        value["messages"].append(message);
+    }
+    return value;
+}
+
+std::string status_table(const StatusReport& report) {
+    std::string out = fmt::format("ovs-hitlessd {}: {}\n", report.version, report.state);
+    for (const auto& instance : report.instances) {
+        out += fmt::format("  {}: {:<8}", instance.name, instance.role);
+        if (instance.pid) {
+            out += fmt::format(" pid {}, Open vSwitch {}, {}", instance.pid, instance.version, instance.executable);
+        }
+        out += "\n";
+    }
+    if (report.operation) {
+        out += "\n" + summary_table(*report.operation);
+    }
+    return out;
+}
+
+Json::Value status_json(const StatusReport& report) {
+    Json::Value value(Json::objectValue);
+    value["version"] = report.version;
+    value["state"] = report.state;
+    value["instances"] = Json::Value(Json::arrayValue);
+    for (const auto& instance : report.instances) {
+        Json::Value one(Json::objectValue);
+        one["name"] = instance.name;
+        one["role"] = instance.role;
+        one["pid"] = instance.pid ? Json::Value(static_cast<Json::Int64>(instance.pid)) : Json::Value();
+        one["version"] = instance.version;
+        one["executable"] = instance.executable;
+        value["instances"].append(one);
+    }
+    value["operation"] = report.operation ? summary_json(*report.operation) : Json::Value();
+    return value;
+}
+
+std::string check_table(const CheckReport& report) {
+    std::string out = fmt::format("Open vSwitch {}, {} bridges, {} ports: {}\n", report.version, report.bridges,
+                                  report.ports, report.refusals.empty() ? "can be upgraded hitless" : "refused");
+    return out + lines(report.refusals, "refused") + lines(report.warnings, "warning");
+}
+
+Json::Value check_json(const CheckReport& report) {
+    Json::Value value(Json::objectValue);
+    value["ok"] = report.refusals.empty();
+    value["version"] = report.version;
+    value["bridges"] = count(report.bridges);
+    value["ports"] = count(report.ports);
+    value["refusals"] = strings(report.refusals);
+    value["warnings"] = strings(report.warnings);
+    return value;
+}
+
+std::string bond_table(const datapath::Bond& bond) {
+    std::string out = "---- hitless ----\nbond_mode: active-backup\n";
+    out += fmt::format("active member: {}{}\n", to_string(bond.active), bond.halted ? " (halted)" : "");
+    for (const auto& member : bond.members) {
+        const auto& c = member.counters;
+        out += fmt::format("\nport {}{}:\n", member.port.name, member.port.tap ? " (tap)" : "");
+        auto line = [&](Side side, bool attached, uint64_t in, uint64_t out_packets, uint64_t gated) {
+            return fmt::format("  member {}: {}{}; received {}, sent {}, gated {}\n", to_string(side),
+                               attached ? "enabled" : "disabled", bond.active == side ? ", active" : "", in,
+                               out_packets, gated);
+        };
+        out += line(Side::A, member.a_attached, c.to_a, c.from_a, c.gated_a);
+        out += line(Side::B, member.b_attached, c.to_b, c.from_b, c.gated_b);
+        out += fmt::format("  held {}, released {}, dropped {}\n", c.held, c.released, c.hold_dropped);
+    }
+    return out;
+}
+
+Json::Value bond_json(const datapath::Bond& bond) {
+    Json::Value value(Json::objectValue);
+    value["active"] = std::string(to_string(bond.active));
+    value["halted"] = bond.halted;
+    value["ports"] = Json::Value(Json::arrayValue);
+    for (const auto& member : bond.members) {
+        const auto& c = member.counters;
+        Json::Value port(Json::objectValue);
+        port["name"] = member.port.name;
+        port["tap"] = member.port.tap;
+        port["held"] = count(c.held);
+        port["released"] = count(c.released);
+        port["dropped"] = count(c.hold_dropped);
+        port["A"]["attached"] = member.a_attached;
+        port["A"]["received"] = count(c.to_a);
+        port["A"]["sent"] = count(c.from_a);
+        port["A"]["gated"] = count(c.gated_a);
+        port["B"]["attached"] = member.b_attached;
+        port["B"]["received"] = count(c.to_b);
+        port["B"]["sent"] = count(c.from_b);
+        port["B"]["gated"] = count(c.gated_b);
+        value["ports"].append(port);
+    }
+    return value;
+}
+
+std::string history_table(const std::vector<upgrade::Summary>& history) {
+    std::string out = fmt::format("{:>6} {:<9} {:<11} {:<18} {:>8} {:>8} {:>12} {:>9}\n", "number", "command", "result",
+                                  "version", "held", "dropped", "blackout", "time");
+    for (const auto& one : history) {
+        out += fmt::format("{:>6} {:<9} {:<11} {:<18} {:>8} {:>8} {:>9.3f} ms {:>7.2f} s\n", one.number,
+                           to_string(one.command), to_string(one.outcome), versions(one), one.held, one.dropped,
+                           milliseconds(one.blackout), milliseconds(one.duration) / 1000);
+        for (const auto& message : one.messages) {
+            out += fmt::format("       {:>8} -> {:<2} {:<12} {}\n", message.sender, message.receiver, message.verb,
+                               message.detail);
+        }
+        if (!one.error.empty()) {
+            out += fmt::format("       error: {}\n", one.error);
+        }
+    }
+    return out;
+}
+
+Json::Value history_json(const std::vector<upgrade::Summary>& history) {
+    Json::Value value(Json::arrayValue);
+    for (const auto& one : history) {
+        value.append(summary_json(one));
+    }
+    return value;
+}
+
+std::string to_text(const Json::Value& value) {
+    Json::StreamWriterBuilder writer;
+    writer["indentation"] = "";
+    return Json::writeString(writer, value) + "\n";
+}
+
+}  // namespace hitless::appctl
