@@ -74,6 +74,7 @@ extern "C" {
 #include "dirs.h"
 #include "fatal-signal.h"
 #include "jsonrpc.h"
+#include "latch.h"
 #include "memory.h"
 #include "ovsdb-idl.h"
 #include "reconnect.h"

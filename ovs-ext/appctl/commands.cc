@@ -1,0 +1,195 @@
+#include "appctl/commands.h"
+
+#include <thread>
+
+#include "base/openvswitch.h"
+
+namespace hitless::appctl {
+namespace {
+
+constexpr int kMaxArguments = 8;   // of any command; more are refused by the control socket's server
+
+// An answer to one command: given at once, or later by way of the main loop. Given exactly once.
+class Answer {
+  public:
+    Answer(unixctl_conn* connection, MainQueue& main) : connection_(connection), main_(&main) {}
+
+    void good(const std::string& text) const { unixctl_command_reply(connection_, text.c_str()); }
+    void bad(const std::string& text) const { unixctl_command_reply_error(connection_, text.c_str()); }
+    void give(const Result<std::string>& text) const {
+        if (text) {
+            good(*text);
+        } else {
+            bad(text.error().message + "\n");
+        }
+    }
+    void give_from_other_thread(Result<std::string> text) const {
+        main_->post([answer = *this, text = std::move(text)] { answer.give(text); });
+    }
+
+  private:
+    unixctl_conn* connection_;
+    MainQueue* main_;
+};
+
+using Handler = std::function<void(const Arguments&, const Answer&)>;
+
+struct Command {
+    std::string name;
+    Accepts accepts;
+    Handler handler;
+    MainQueue* main;
+};
+
+void dispatch(unixctl_conn* connection, int argc, const char* argv[], void* command_) {
+    const Command& command = *static_cast<Command*>(command_);
+    Answer answer(connection, *command.main);
+    std::vector<std::string> arguments(argv + 1, argv + argc);
+    auto parsed = parse_arguments(command.name, command.accepts, arguments);
+    if (!parsed) {
+        answer.bad(parsed.error().message + "\n");
+        return;
+    }
+    command.handler(*parsed, answer);
+}
+
+std::string text_of(Format format, const std::string& table, const Json::Value& json) {
+    return format == Format::json ? to_text(json) : table;
+}
+
+}  // namespace
+
+struct Commands::Impl {
+    upgrade::Conductor& conductor;
+    Inspector& inspector;
+    MainQueue& main;
+    std::string version;
+    std::vector<std::unique_ptr<Command>> commands;
+    std::thread checker;   // of hitless/check; one at a time
+
+    ~Impl() {
+        if (checker.joinable()) {
+            checker.join();
+        }
+    }
+
+    void add(const std::string& name, Accepts accepts, Handler handler) {
+        auto usage = accepts.usage();
+        commands.push_back(std::make_unique<Command>(Command{name, accepts, std::move(handler), &main}));
+        // The server keeps both strings.
+        unixctl_command_register(xstrdup(name.c_str()), xstrdup(usage.c_str()), 0, kMaxArguments, dispatch,
+                                 commands.back().get());
+    }
+
+    void operate(upgrade::Command command, const Arguments& arguments, const Answer& answer) {
+        upgrade::Request request;
+        request.command = command;
+        request.from = arguments.from.value_or("installed");
+        request.sha256 = arguments.sha256;
+        request.soak = arguments.soak;
+        request.keep_standby = arguments.keep_standby;
+        auto done = [answer, format = arguments.format](const upgrade::Summary& summary) {
+            auto text = text_of(format, summary_table(summary), summary_json(summary));
+            if (summary.outcome == upgrade::Outcome::done) {
+                answer.give_from_other_thread(text);
+            } else {
+                answer.give_from_other_thread(Error{text.substr(0, text.find_last_not_of('\n') + 1)});
+            }
+        };
+        if (auto status = conductor.submit(request, done); !status) {
+            answer.bad(status.error().message + "\n");
+        }
+    }
+
+    void stop(upgrade::StopFlag::Reason reason, const Arguments& arguments, const Answer& answer) {
+        using upgrade::Command;
+        if (!conductor.busy()) {   // at rest: give up the stand-by, or bring the traffic back
+            operate(reason == upgrade::StopFlag::Reason::abort ? Command::retire : Command::rollback, arguments, answer);
+            return;
+        }
+        auto status = conductor.abort(reason);
+        answer.give(status ? Result<std::string>(std::string("stopping\n")) : status.error());
+    }
+
+    StatusReport report() {
+        StatusReport report;
+        report.version = version;
+        report.state = conductor.busy() ? "upgrading" : std::string(to_string(conductor.state()));
+        report.instances = inspector.instances();
+        report.operation = conductor.operation();
+        return report;
+    }
+
+    void check(const Arguments& arguments, const Answer& answer) {
+        upgrade::Request request;
+        request.from = arguments.from.value_or("installed");
+        request.sha256 = arguments.sha256;
+        if (checker.joinable()) {
+            checker.join();
+        }
+        checker = std::thread([this, request, answer, format = arguments.format] {
+            auto checked = inspector.check(request);
+            if (!checked) {
+                answer.give_from_other_thread(checked.error());
+                return;
+            }
+            auto text = text_of(format, check_table(*checked), check_json(*checked));
+            if (checked->refusals.empty()) {
+                answer.give_from_other_thread(text);
+            } else {
+                answer.give_from_other_thread(Error{text.substr(0, text.find_last_not_of('\n') + 1)});
+            }
+        });
+    }
+};
+
+Commands::Commands(upgrade::Conductor& conductor, Inspector& inspector, MainQueue& main, std::string version)
+    : impl_(new Impl{conductor, inspector, main, std::move(version), {}, {}}) {
+    using upgrade::Command;
+    using Reason = upgrade::StopFlag::Reason;
+    Impl* impl = impl_.get();
+    const Accepts software{.from = true, .soak = true, .keep_standby = true};
+    const Accepts standby{.from = true};
+    auto operation = [impl](Command command) {
+        return [impl, command](const Arguments& arguments, const Answer& answer) {
+            impl->operate(command, arguments, answer);
+        };
+    };
+    impl->add("hitless/upgrade", software, operation(Command::upgrade));
+    impl->add("hitless/failover", standby, operation(Command::failover));
+    impl->add("hitless/return", {.keep_standby = true}, operation(Command::give_back));
+    impl->add("hitless/standby", standby, operation(Command::standby));
+    impl->add("hitless/rollback", {}, [impl](const Arguments& arguments, const Answer& answer) {
+        impl->stop(Reason::rollback, arguments, answer);
+    });
+    impl->add("hitless/abort", {}, [impl](const Arguments& arguments, const Answer& answer) {
+        impl->stop(Reason::abort, arguments, answer);
+    });
+    impl->add("hitless/check", standby, [impl](const Arguments& arguments, const Answer& answer) {
+        impl->check(arguments, answer);
+    });
+    impl->add("hitless/status", {}, [impl](const Arguments& arguments, const Answer& answer) {
+        auto report = impl->report();
+        answer.good(text_of(arguments.format, status_table(report), status_json(report)));
+    });
+    impl->add("hitless/bond-show", {}, [impl](const Arguments& arguments, const Answer& answer) {
+        auto bond = impl->inspector.bond();
+        answer.give(bond ? Result<std::string>(text_of(arguments.format, bond_table(*bond), bond_json(*bond)))
+                         : bond.error());
+    });
+    impl->add("hitless/history", {.count = true}, [impl](const Arguments& arguments, const Answer& answer) {
+        auto history = impl->inspector.history(arguments.count.value_or(10));
+        answer.give(history ? Result<std::string>(text_of(arguments.format, history_table(*history),
+                                                          history_json(*history)))
+                            : history.error());
+    });
+    impl->add("hitless/version", {}, [impl](const Arguments& arguments, const Answer& answer) {
+        Json::Value json(Json::objectValue);
+        json["version"] = impl->version;
+        answer.good(text_of(arguments.format, "ovs-hitlessd (ovs-hitless) " + impl->version + "\n", json));
+    });
+}
+
+Commands::~Commands() = default;
+
+}  // namespace hitless::appctl
