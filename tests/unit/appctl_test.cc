@@ -1,0 +1,114 @@
+#include <gtest/gtest.h>
+
+#include "appctl/arguments.h"
+#include "appctl/render.h"
+
+namespace hitless::appctl {
+namespace {
+
+const Accepts kAll{.from = true, .soak = true, .keep_standby = true};
+
+std::string error(const Accepts& accepts, const std::vector<std::string>& arguments) {
+    auto parsed = parse_arguments("hitless/upgrade", accepts, arguments);
+    return parsed ? "" : parsed.error().message;
+}
+
+TEST(Arguments, AreReadInAnyOrder) {
+    auto parsed = parse_arguments("hitless/upgrade", kAll,
+                                  {"--soak=7", "--format=json", "--from=/tmp/x.deb", "--keep-standby",
+                                   "--sha256=" + std::string(64, 'A')});
+    ASSERT_TRUE(parsed.ok());
+    EXPECT_EQ(parsed->format, Format::json);
+    EXPECT_EQ(parsed->from, "/tmp/x.deb");
+    EXPECT_EQ(parsed->sha256, std::string(64, 'a'));
+    EXPECT_EQ(parsed->soak, std::chrono::seconds(7));
+    EXPECT_TRUE(parsed->keep_standby);
+}
+
+TEST(Arguments, WrongOnesAreRefusedByName) {
+    const std::string usage = "; usage: hitless/upgrade [--from=installed|DIR|FILE.deb] [--sha256=HEX] "
+                              "[--soak=SECONDS] [--keep-standby] [--format=table|json]";
+    EXPECT_EQ(error(kAll, {"--fast"}), "hitless/upgrade: unknown argument \"--fast\"" + usage);
+    EXPECT_EQ(error(kAll, {"br0"}), "hitless/upgrade: unknown argument \"br0\"" + usage);
+    EXPECT_EQ(error(kAll, {"--format=xml"}),
+              "hitless/upgrade: format is neither table nor json: \"--format=xml\"" + usage);
+    EXPECT_EQ(error(kAll, {"--sha256=12"}), "hitless/upgrade: not 64 hexadecimal digits: \"--sha256=12\"" + usage);
+    EXPECT_EQ(error(kAll, {"--soak=-1"}), "hitless/upgrade: --soak \"-1\": not a whole number from 0 to 86400");
+    EXPECT_EQ(error(kAll, {"--soak=99999999999999999999"}),
+              "hitless/upgrade: --soak \"99999999999999999999\": not a whole number from 0 to 86400");
+    EXPECT_EQ(error(kAll, {std::string(5000, 'x')}), "hitless/upgrade: an argument is longer than 4096 bytes");
+    EXPECT_EQ(error(kAll, {"--from=a\nb"}), "hitless/upgrade: an argument holds control characters");
+}
+
+TEST(Arguments, OfOtherCommandsAreUnknown) {
+    EXPECT_NE(error({}, {"--soak=1"}), "");
+    EXPECT_NE(error({}, {"3"}), "");
+    auto parsed = parse_arguments("hitless/history", {.count = true}, {"3"});
+    ASSERT_TRUE(parsed.ok());
+    EXPECT_EQ(parsed->count, 3u);
+}
+
+upgrade::Summary sample() {
+    upgrade::Summary summary;
+    summary.number = 4;
+    summary.command = upgrade::Command::upgrade;
+    summary.outcome = upgrade::Outcome::rolled_back;
+    summary.from_version = "3.1.0";
+    summary.to_version = "3.3.0";
+    summary.source = "/tmp/new.deb";
+    summary.error = "B died";
+    summary.held = 12;
+    summary.blackout = std::chrono::microseconds(1234);
+    summary.phases = {{upgrade::Phase::copy, std::chrono::microseconds(5600), false, ""},
+                      {upgrade::Phase::soak, std::chrono::microseconds(100), false, "B died"}};
+    summary.transfers = {{"flows", Side::A, 10, 10, 0, 1, std::chrono::microseconds(900)}};
+    return summary;
+}
+
+TEST(Render, SummaryTellsResultVersionsPhasesAndKinds) {
+    EXPECT_EQ(summary_table(sample()),
+              "hitless/upgrade 4: rolled-back, Open vSwitch 3.1.0 -> 3.3.0\n"
+              "error: B died\n"
+              "source: /tmp/new.deb\n"
+              "state: idle\n"
+              "\n"
+              "  phase                time\n"
+              "  copy               5.6 ms\n"
+              "  soak               0.1 ms  failed\n"
+              "\n"
+              "  state kind            way    copied identical differing   in hold         time\n"
+              "  flows                A->B        10        10         0         1       0.9 ms\n"
+              "\n"
+              "  packets held 12, dropped 0; blackout 1.234 ms; 0.00 s in all, 0.00 s of it soak\n");
+}
+
+TEST(Render, JsonHasTheStableNames) {
+    Json::Value json = summary_json(sample());
+    EXPECT_EQ(json["result"].asString(), "rolled-back");
+    EXPECT_EQ(json["blackout_us"].asInt(), 1234);
+    EXPECT_EQ(json["phases"][1]["state"].asString(), "failed");
+    EXPECT_EQ(json["transfers"][0]["kind"].asString(), "flows");
+    EXPECT_EQ(to_text(Json::Value(1)), "1\n");
+}
+
+TEST(Render, BondLooksLikeBondShow) {
+    datapath::Bond bond;
+    bond.active = Side::B;
+    datapath::BondMember member;
+    member.port = {"eth0", false};
+    member.a_attached = member.b_attached = true;
+    member.counters.to_b = 5;
+    bond.members.push_back(member);
+    EXPECT_EQ(bond_table(bond),
+              "---- hitless ----\n"
+              "bond_mode: active-backup\n"
+              "active member: B\n"
+              "\n"
+              "port eth0:\n"
+              "  member A: enabled; received 0, sent 0, gated 0\n"
+              "  member B: enabled, active; received 5, sent 0, gated 0\n"
+              "  held 0, released 0, dropped 0\n");
+}
+
+}  // namespace
+}  // namespace hitless::appctl

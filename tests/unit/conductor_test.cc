@@ -1,0 +1,177 @@
+#include "upgrade/conductor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <future>
+
+namespace hitless::upgrade {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// A site where every act succeeds but the one that 'fail_at' names; records all that it is told.
+class FakeSite : public Site {
+  public:
+    Result<uint64_t> begin(const Request&) override { return ++number; }
+    Status phase_begins(Phase phase) override {
+        log.push_back("begin " + std::string(to_string(phase)));
+        return {};
+    }
+    Status act(Phase phase, const Request&, StopFlag& stop, const Update&) override {
+        log.push_back("act " + std::string(to_string(phase)));
+        if (phase == wait_at) {
+            waiting.set_value();
+            stop.wait(5s);
+            return stop.check();
+        }
+        if (phase == fail_at) {
+            return make_error("port eth3: on fire");
+        }
+        return {};
+    }
+    void phase_ends(Phase, const Status&, std::chrono::microseconds) override {}
+    Result<State> apply(Remedy remedy, const Update&) override {
+        remedies.push_back(remedy);
+        if (remedy_fails) {
+            return make_error("namespace busy");
+        }
+        return remedy == Remedy::stay ? State::failed_over : State::idle;
+    }
+    void end(const Summary&) override { ended++; }
+    Status watch(State) override { return sick ? Status(make_error("B died")) : Status(); }
+
+    uint64_t number = 0;
+    int ended = 0;
+    std::optional<Phase> fail_at, wait_at;
+    bool remedy_fails = false;
+    std::atomic<bool> sick = false;
+    std::promise<void> waiting;
+    std::vector<std::string> log;
+    std::vector<Remedy> remedies;
+};
+
+Summary run(Conductor& conductor, Command command) {
+    std::promise<Summary> promise;
+    auto future = promise.get_future();
+    Request request;
+    request.command = command;
+    auto status = conductor.submit(request, [&](const Summary& summary) { promise.set_value(summary); });
+    EXPECT_TRUE(status.ok()) << status.error().message;
+    return future.get();
+}
+
+TEST(Conductor, WritesEachPhaseBeforeItActs) {
+    FakeSite site;
+    Conductor conductor(site, State::idle);
+    Summary summary = run(conductor, Command::standby);
+    EXPECT_EQ(summary.outcome, Outcome::done);
+    EXPECT_EQ(summary.state, State::standby);
+    EXPECT_THAT(site.log, ElementsAre("begin preflight", "act preflight", "begin fetch", "act fetch", "begin standby",
+                                      "act standby", "begin copy", "act copy", "begin verify", "act verify"));
+    EXPECT_EQ(conductor.state(), State::standby);
+    EXPECT_EQ(site.ended, 1);
+}
+
+TEST(Conductor, AppliesTheRemedyOfThePhaseThatFailed) {
+    struct Case {
+        Phase phase;
+        Remedy remedy;
+        Outcome outcome;
+        State state;
+    };
+    for (const Case& one : {Case{Phase::preflight, Remedy::forget, Outcome::failed, State::idle},
+                            Case{Phase::fetch, Remedy::forget, Outcome::failed, State::idle},
+                            Case{Phase::standby, Remedy::discard, Outcome::failed, State::idle},
+                            Case{Phase::verify, Remedy::discard, Outcome::failed, State::idle},
+                            Case{Phase::hold, Remedy::call_off, Outcome::failed, State::idle},
+                            Case{Phase::commit, Remedy::call_off, Outcome::failed, State::idle},
+                            Case{Phase::soak, Remedy::roll_back, Outcome::rolled_back, State::idle},
+                            Case{Phase::reprogram, Remedy::put_back, Outcome::rolled_back, State::idle},
+                            Case{Phase::verify_back, Remedy::stay, Outcome::failed, State::failed_over},
+                            Case{Phase::commit_back, Remedy::stay, Outcome::failed, State::failed_over}}) {
+        FakeSite site;
+        site.fail_at = one.phase;
+        Conductor conductor(site, State::idle);
+        Summary summary = run(conductor, Command::upgrade);
+        EXPECT_THAT(site.remedies, ElementsAre(one.remedy)) << to_string(one.phase);
+        EXPECT_EQ(summary.outcome, one.outcome) << to_string(one.phase);
+        EXPECT_EQ(conductor.state(), one.state) << to_string(one.phase);
+        EXPECT_EQ(summary.error, "port eth3: on fire");
+    }
+}
+
+TEST(Conductor, WhenTheNewSoftwareFailsTheOldOneComesBackByTheSameWay) {
+    FakeSite site;
+    site.fail_at = Phase::reprogram;
+    Conductor conductor(site, State::idle);
+    run(conductor, Command::upgrade);
+    EXPECT_EQ(site.log.back(), "act retire");
+    EXPECT_THAT(site.log, testing::Contains("act commit-back"));
+}
+
+TEST(Conductor, TellsOfARemedyThatFailsToo) {
+    FakeSite site;
+    site.fail_at = Phase::copy;
+    site.remedy_fails = true;
+    Conductor conductor(site, State::idle);
+    Summary summary = run(conductor, Command::upgrade);
+    EXPECT_EQ(summary.outcome, Outcome::failed);
+    EXPECT_EQ(summary.error, "port eth3: on fire; then: namespace busy");
+}
+
+TEST(Conductor, RefusesASecondOperationAndTheFirstIsUnharmed) {
+    FakeSite site;
+    site.wait_at = Phase::copy;
+    Conductor conductor(site, State::idle);
+    std::promise<Summary> promise;
+    Request request;
+    ASSERT_TRUE(conductor.submit(request, [&](const Summary& s) { promise.set_value(s); }).ok());
+    site.waiting.get_future().wait();
+    auto second = conductor.submit(request, [](const Summary&) {});
+    ASSERT_FALSE(second.ok());
+    EXPECT_THAT(second.error().message, HasSubstr("operation 1 (hitless/upgrade) is under way, in phase copy"));
+    EXPECT_TRUE(conductor.abort(StopFlag::Reason::abort).ok());
+    Summary summary = promise.get_future().get();
+    EXPECT_EQ(summary.outcome, Outcome::aborted);
+    EXPECT_THAT(site.remedies, ElementsAre(Remedy::discard));
+}
+
+TEST(Conductor, AnOperatorsRollBackInTheSoakCarriesTheStateBack) {
+    FakeSite site;
+    site.wait_at = Phase::soak;
+    Conductor conductor(site, State::idle);
+    std::promise<Summary> promise;
+    ASSERT_TRUE(conductor.submit(Request{}, [&](const Summary& s) { promise.set_value(s); }).ok());
+    site.waiting.get_future().wait();
+    ASSERT_TRUE(conductor.abort(StopFlag::Reason::rollback).ok());
+    Summary summary = promise.get_future().get();
+    EXPECT_EQ(summary.outcome, Outcome::rolled_back);
+    EXPECT_EQ(conductor.state(), State::idle);
+    EXPECT_TRUE(site.remedies.empty());
+    EXPECT_THAT(site.log, testing::IsSupersetOf({"act thaw", "act copy-back", "act hold-back", "act commit-back"}));
+    EXPECT_THAT(site.log, testing::Not(testing::Contains("act reprogram")));
+}
+
+TEST(Conductor, NothingCanBeAbortedAtRest) {
+    FakeSite site;
+    Conductor conductor(site, State::idle);
+    EXPECT_EQ(conductor.abort(StopFlag::Reason::abort).error().message, "no operation is under way");
+}
+
+TEST(Conductor, RollsBackByItselfWhenTheActiveStandbyFailsAtRest) {
+    FakeSite site;
+    Conductor conductor(site, State::failed_over);
+    site.sick = true;
+    for (int i = 0; i < 100 && conductor.state() != State::idle; i++) {
+        std::this_thread::sleep_for(20ms);
+    }
+    EXPECT_EQ(conductor.state(), State::idle);
+    EXPECT_EQ(conductor.operation()->command, Command::rollback);
+}
+
+}  // namespace
+}  // namespace hitless::upgrade
