@@ -1,6 +1,7 @@
 // Where new packet-processing software comes from, and its verification.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -23,13 +24,20 @@ struct Release {
 
 struct Request {
     std::string from;                       // "installed", a directory, or the path of a .deb file
-    std::optional<std::string> sha256;      // what the file must have: of the .deb, or of a directory's ovs-vswitchd
+    std::optional<std::string> sha256;      // what the file must have: of the .deb, else of its ovs-vswitchd
+    std::chrono::milliseconds answer_limit{10'000};   // how long 'ovs-vswitchd --version' may take
 };
 
-// Fetches and verifies. 'installed' is the path of the binary that "installed" stands for (what the running switch was started from). A
-// .deb is checked whole (digest, archive, architecture, contents) before it is unpacked into 'staging', a new directory made
-// by the caller for this release alone; its maintainer scripts are never run. A binary that does not answer --version, or is not ovs-vswitchd,
-// is refused. On an Error nothing of the release is left in 'staging'.
+// Fetches and verifies. 'installed' is the path of the binary that "installed" stands for (what the running switch was started from).
+//
+// A directory has ovs-vswitchd, and perhaps ovsdb-server and vswitch.ovsschema, in itself or where Debian's packages have
+// them below it.
+//
+// A .deb is copied into 'staging', a new and empty directory made by the caller for this release alone, which is made private to
+// the user (mode 0700); the copy is checked whole (digest, archive, architecture, contents) before it is unpacked there. Its
+// maintainer scripts are never run. A package's ovs-vswitchd that is a symbolic link is refused.
+//
+// Any ovs-vswitchd must answer --version as one. On an Error nothing of the release is left in 'staging'.
 Result<Release> fetch(const Request& request, const std::filesystem::path& installed,
                       const std::filesystem::path& staging);
 
