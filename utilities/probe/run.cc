@@ -1,0 +1,253 @@
+#include "probe/run.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <random>
+#include <sstream>
+#include <thread>
+
+#include "probe/receiver.h"
+#include "probe/sender.h"
+#include "probe/sockets.h"
+
+namespace hitless::probe {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPoll{10};
+constexpr milliseconds kSettle{200};   // warm-up goes on so long after every stream was heard
+
+// Sum of the second column of /proc/net/softnet_stat: one line a CPU, hexadecimal (net/core/net-procfs.c in Linux).
+uint64_t softnet_drops() {
+    std::ifstream file("/proc/net/softnet_stat");
+    uint64_t sum = 0;
+    for (std::string line; std::getline(file, line);) {
+        std::istringstream fields(line);
+        uint64_t processed = 0, dropped = 0;
+        fields >> std::hex >> processed >> dropped;
+        sum += dropped;
+    }
+    return sum;
+}
+
+class Run {
+  public:
+    explicit Run(const RunOptions& options) : options_(options), id_(std::random_device{}()) {
+        id_ = id_ << 32 | std::random_device{}();
+    }
+    ~Run() { end(); }
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
+
+    Status open();
+    void start();
+    Status wait_connected();
+    void wait_end();
+    void drain();
+    Result<RunReport> report();
+
+  private:
+    void add_stream(uint32_t flow, bool reverse, int send_socket, int receive_socket);
+    void end();
+    bool stopped() const { return options_.stopped && options_.stopped(); }
+
+    const RunOptions& options_;
+    uint64_t id_;
+    std::vector<Fd> sockets_;
+    Streams streams_;
+    std::vector<Stream*> reverse_of_;
+    std::atomic<Phase> phase_{Phase::warm_up};
+    std::atomic<bool> stop_receiving_{false};
+    Status receive_status_;
+    std::thread sender_, receiver_;
+    int64_t started_ns_ = 0, started_monotonic_ns_ = 0, ended_monotonic_ns_ = 0;
+    uint64_t softnet_drops_ = 0;
+};
+
+void Run::add_stream(uint32_t flow, bool reverse, int send_socket, int receive_socket) {
+    const FlowSpec& spec = options_.flows[flow];
+    auto stream = std::make_unique<Stream>(static_cast<uint32_t>(streams_.size()),
+                                           static_cast<int64_t>(1e9 / options_.rate_pps), options_.window);
+    stream->flow = flow;
+    stream->reverse = reverse;
+    stream->from = reverse ? spec.to : spec.from;
+    stream->to = reverse ? spec.from : spec.to;
+    stream->source = reverse ? spec.destination : spec.source;
+    stream->send_socket = send_socket;
+    stream->receive_socket = receive_socket;
+    if (!reverse) {
+        stream->set_peer(spec.destination);
+    }
+    streams_.push_back(std::move(stream));
+}
+
+Status Run::open() {
+    const SocketOptions socket_options{SOCK_DGRAM, options_.buffer_bytes, true};
+    // Flows of the same end share its socket.
+    std::map<std::string, int> made;
+    const auto socket_of = [&](const std::string& path, const Address& address) -> Result<int> {
+        const std::string key = path + " " + address.to_string();
+        if (!made.contains(key)) {
+            sockets_.push_back(TRY(bound_socket(path, address, socket_options)));
+            made[key] = sockets_.back().get();
+        }
+        return made[key];
+    };
+    for (uint32_t flow = 0; flow < options_.flows.size(); ++flow) {
+        const FlowSpec& spec = options_.flows[flow];
+        const int near = TRY(socket_of(spec.from, spec.source));
+        const int far = TRY(socket_of(spec.to, spec.destination));
+        add_stream(flow, false, near, far);
+        reverse_of_.push_back(nullptr);
+        if (spec.both) {
+            add_stream(flow, true, far, near);
+            reverse_of_.back() = streams_.back().get();
+            reverse_of_.push_back(nullptr);
+        }
+    }
+    return {};
+}
+
+void pin(std::thread& thread, std::optional<int> cpu) {
+    if (cpu) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(static_cast<size_t>(*cpu), &set);
+        pthread_setaffinity_np(thread.native_handle(), sizeof set, &set);
+    }
+}
+
+void Run::start() {
+    receiver_ = std::thread([this] { receive_status_ = receive_streams(streams_, reverse_of_, id_, stop_receiving_); });
+    pin(receiver_, options_.receive_cpu);
+    sender_ = std::thread(
+        [this] { send_streams(streams_, {id_, options_.rate_pps, options_.size_bytes}, phase_); });
+    pin(sender_, options_.send_cpu);
+}
+
+Status Run::wait_connected() {
+    const auto limit = std::chrono::steady_clock::now() + options_.warm_up_limit;
+    const auto silent = [](const auto& stream) { return !stream->connected; };
+    for (;;) {
+        const auto found = std::find_if(streams_.begin(), streams_.end(), silent);
+        if (found == streams_.end()) {
+            break;
+        }
+        if (stopped()) {
+            return make_error("stopped before every flow had got through");
+        }
+        if (std::chrono::steady_clock::now() > limit) {
+            const Stream& stream = **found;
+            return make_error("flow {}, {}: no packet of {} got from {} to {} within {} ms; check the path and its policy",
+                              stream.flow, stream.reverse ? "reverse" : "forward", stream.source.to_string(),
+                              stream.from, stream.to, options_.warm_up_limit.count());
+        }
+        std::this_thread::sleep_for(kPoll);
+    }
+    std::this_thread::sleep_for(kSettle);
+    softnet_drops_ = softnet_drops();
+    started_ns_ = realtime_ns();
+    started_monotonic_ns_ = monotonic_ns();
+    phase_ = Phase::measure;
+    if (options_.on_started) {
+        options_.on_started();
+    }
+    return {};
+}
+
+void Run::wait_end() {
+    const int64_t end = options_.duration ? started_monotonic_ns_ + options_.duration->count() : INT64_MAX;
+    while (!stopped()) {
+        const int64_t left = end - monotonic_ns();
+        if (left <= 0) {
+            break;
+        }
+        std::this_thread::sleep_for(std::min(std::chrono::nanoseconds(left), std::chrono::nanoseconds(kPoll)));
+    }
+    phase_ = Phase::stop;
+    sender_.join();
+    ended_monotonic_ns_ = monotonic_ns();
+}
+
+// Until everything has arrived, or nothing has for the limit.
+void Run::drain() {
+    const auto counts = [this] {
+        std::pair<uint64_t, uint64_t> sum;
+        for (const auto& stream : streams_) {
+            sum.first += stream->sent;
+            sum.second += stream->received;
+        }
+        return sum;
+    };
+    uint64_t before = 0;
+    for (auto last = std::chrono::steady_clock::now(); std::chrono::steady_clock::now() - last < options_.drain_limit;) {
+        const auto [sent, received] = counts();
+        if (received >= sent && received == before) {
+            return;
+        }
+        if (received != before) {
+            last = std::chrono::steady_clock::now();
+            before = received;
+        }
+        std::this_thread::sleep_for(20 * kPoll);   // a duplicate may follow
+    }
+}
+
+void Run::end() {
+    phase_ = Phase::stop;
+    stop_receiving_ = true;
+    if (sender_.joinable()) {
+        sender_.join();
+    }
+    if (receiver_.joinable()) {
+        receiver_.join();
+    }
+}
+
+Result<RunReport> Run::report() {
+    end();
+    TRY(receive_status_);
+    RunReport report;
+    report.rate_pps = options_.rate_pps;
+    report.size_bytes = options_.size_bytes;
+    report.duration_s = static_cast<double>(ended_monotonic_ns_ - started_monotonic_ns_) / 1e9;
+    report.started_ns = started_ns_;
+    report.clock_step_ns = (realtime_ns() - started_ns_) - (monotonic_ns() - started_monotonic_ns_);
+    report.backlog_drops = softnet_drops() - softnet_drops_;
+    for (const auto& stream : streams_) {
+        StreamReport entry;
+        entry.flow = stream->flow;
+        entry.reverse = stream->reverse;
+        entry.from = stream->from;
+        entry.to = stream->to;
+        entry.source = stream->source.to_string();
+        entry.destination = stream->peer() ? stream->peer()->to_string() : "";
+        entry.address_changes = stream->address_changes;
+        entry.receive_drops = TRY(receive_drops(stream->receive_socket));
+        entry.faults = stream->faults;
+        entry.result = stream->analysis.finish(stream->sent, stream->first_sent_ns, stream->last_sent_ns);
+        report.streams.push_back(std::move(entry));
+    }
+    return report;
+}
+
+}  // namespace
+
+Result<RunReport> measure(const RunOptions& options) {
+    Run run(options);
+    TRY(run.open());
+    run.start();
+    TRY(run.wait_connected());
+    run.wait_end();
+    run.drain();
+    return run.report();
+}
+
+}  // namespace hitless::probe
