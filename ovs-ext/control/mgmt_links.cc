@@ -1,0 +1,190 @@
+#include "control/mgmt_links.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "base/fd.h"
+#include "control/unix_socket.h"
+
+namespace hitless::control {
+namespace {
+
+constexpr const char* kinds[] = {".mgmt", ".snoop"};
+constexpr const char* displaced_suffix = ".hitless-a";
+constexpr const char* link_suffix = ".hitless-b";   // for an instant, on the way to a rename
+
+std::string displaced(const std::string& name) {
+    return name + displaced_suffix;
+}
+
+bool leads_to(const std::string& link, const std::string& target) {
+    std::error_code error;
+    return std::filesystem::read_symlink(link, error) == target && !error;
+}
+
+// Makes 'name' a link to 'target'; a socket that is there (A's, new or old) moves to displaced(name).
+Status direct_to_b(const std::string& name, const std::string& target) {
+    if (leads_to(name, target)) {
+        return {};
+    }
+    auto here = identify(name);
+    if (here && here->is_socket()) {
+        TRY(link_over(name, displaced(name)));
+    }
+    std::string temporary = name + link_suffix;
+    TRY(remove_file(temporary));
+    if (::symlink(target.c_str(), temporary.c_str())) {
+        return make_errno_error(errno, "{}: cannot be made", temporary);
+    }
+    return rename_file(temporary, name);
+}
+
+// Makes 'name' A's socket again.
+Status direct_to_a(const std::string& name) {
+    TRY(remove_file(name + link_suffix));
+    auto here = identify(name);
+    bool a_is_here = here && here->is_socket() && has_listener(name);
+    if (!a_is_here && has_listener(displaced(name))) {
+        return rename_file(displaced(name), name);
+    }
+    if (here && here->is_link()) {
+        TRY(remove_file(name));
+    }
+    return remove_file(displaced(name));
+}
+
+}  // namespace
+
+// A thread that puts links back.
+class MgmtLinks::Watch {
+  public:
+    using Links = std::vector<std::pair<std::string, std::string>>;   // name, target
+
+    static Result<std::unique_ptr<Watch>> start(const std::string& directory, Links links) {
+        Fd events(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+        if (!events || ::inotify_add_watch(events.get(), directory.c_str(),
+                                           IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR) < 0) {
+            return make_errno_error(errno, "directory {}: cannot be watched", directory);
+        }
+        Fd stop(::eventfd(0, EFD_CLOEXEC));
+        if (!stop) {
+            return make_errno_error(errno, "directory {}: cannot be watched", directory);
+        }
+        return std::unique_ptr<Watch>(new Watch(std::move(events), std::move(stop), std::move(links)));
+    }
+
+    ~Watch() {
+        ::eventfd_write(stop_.get(), 1);
+        thread_.join();
+    }
+
+  private:
+    Watch(Fd events, Fd stop, Links links)
+        : events_(std::move(events)), stop_(std::move(stop)), links_(std::move(links)), thread_([this] { watch(); }) {}
+
+    void watch() {
+        pollfd fds[2] = {{events_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
+        while (::poll(fds, 2, -1) < 0 || !fds[1].revents) {
+            alignas(inotify_event) char buffer[16384];
+            while (::read(events_.get(), buffer, sizeof buffer) > 0) {
+            }
+            for (const auto& [name, target] : links_) {
+                // Fails only when A changes the name in the same moment, and then there is another event.
+                (void)direct_to_b(name, target);
+            }
+        }
+    }
+
+    Fd events_, stop_;
+    Links links_;
+    std::thread thread_;
+};
+
+MgmtLinks::MgmtLinks(std::string a_directory, std::string b_directory)
+    : a_directory_(std::move(a_directory)), b_directory_(std::move(b_directory)) {}
+MgmtLinks::~MgmtLinks() = default;
+MgmtLinks::MgmtLinks(MgmtLinks&&) noexcept = default;
+MgmtLinks& MgmtLinks::operator=(MgmtLinks&&) noexcept = default;
+
+Status MgmtLinks::point_to_b(std::vector<std::string> bridges) {
+    watch_.reset();
+    for (const auto& bridge : std::exchange(bridges_, {})) {
+        for (const char* kind : kinds) {
+            if (std::find(bridges.begin(), bridges.end(), bridge) == bridges.end()) {
+                TRY(direct_to_a(a_directory_ + "/" + bridge + kind));
+            }
+        }
+    }
+    bridges_ = std::move(bridges);
+    Watch::Links links;
+    for (const auto& bridge : bridges_) {
+        for (const char* kind : kinds) {
+            auto file = "/" + bridge + kind;
+            links.emplace_back(a_directory_ + file, b_directory_ + file);
+        }
+    }
+    // Watching comes first: what A does from now on is seen.
+    watch_ = TRY(Watch::start(a_directory_, links));
+    for (const auto& [name, target] : links) {
+        TRY(direct_to_b(name, target));
+    }
+    return {};
+}
+
+Status MgmtLinks::point_to_a() {
+    watch_.reset();
+    Status status;
+    for (const auto& bridge : std::exchange(bridges_, {})) {
+        for (const char* kind : kinds) {
+            if (auto directed = direct_to_a(a_directory_ + "/" + bridge + kind); !directed) {
+                status = directed;
+            }
+        }
+    }
+    return status;
+}
+
+std::string MgmtLinks::a_mgmt(const std::string& bridge) const {
+    auto name = a_directory_ + "/" + bridge + ".mgmt";
+    auto here = identify(name);
+    return here && here->is_socket() ? name : displaced(name);
+}
+
+std::string MgmtLinks::b_mgmt(const std::string& bridge) const {
+    return b_directory_ + "/" + bridge + ".mgmt";
+}
+
+Status MgmtLinks::repair(const std::string& a_directory) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(a_directory, error)) {
+        std::string file = entry.path().filename();
+        for (const char* suffix : {displaced_suffix, link_suffix}) {
+            if (file.ends_with(suffix)) {
+                file.resize(file.size() - std::char_traits<char>::length(suffix));
+            }
+        }
+        auto name = a_directory + "/" + file;
+        auto here = identify(name);
+        bool ours = file != entry.path().filename() || (here && here->is_link());   // OVS makes no links there
+        bool of_bridge = file.ends_with(kinds[0]) || file.ends_with(kinds[1]);
+        if (ours && of_bridge && std::find(names.begin(), names.end(), name) == names.end()) {
+            names.push_back(name);
+        }
+    }
+    if (error) {
+        return make_error("directory {}: {}", a_directory, error.message());
+    }
+    for (const auto& name : names) {
+        TRY(direct_to_a(name));
+    }
+    return {};
+}
+
+}  // namespace hitless::control

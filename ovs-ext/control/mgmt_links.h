@@ -1,0 +1,51 @@
+// Which instance ovs-ofctl and OVN reach at the operator's <rundir>/<bridge>.mgmt and .snoop.
+//
+// Directed to the standby, NAME is a symbolic link to the standby's socket and A's socket has the name NAME.hitless-a; every
+// change is one rename(2), so that no moment is without a socket at NAME. A that is restarted unlinks NAME and binds a socket
+// there; A that ends unlinks NAME, whatever is there. So while directed to the standby a thread watches the directory and puts
+// the links back at once; a client that connects in those microseconds reaches the wrong instance or none.
+//
+// One thread at a time.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace hitless::control {
+
+class MgmtLinks {
+  public:
+    // Run directories of the operator's switch and of the standby.
+    MgmtLinks(std::string a_directory, std::string b_directory);
+    // Leaves the sockets as they are directed: clients must reach the active instance also while the daemon is restarted.
+    ~MgmtLinks();
+    MgmtLinks(MgmtLinks&&) noexcept;
+    MgmtLinks& operator=(MgmtLinks&&) noexcept;
+
+    // Directs the sockets of 'bridges' to the standby, and keeps them there until point_to_a(). Bridges of an earlier call that
+    // are not among them are forgotten (A has removed, or will never again bind, their sockets). May be called again at any
+    // time, also in whatever state a crash left.
+    Status point_to_b(std::vector<std::string> bridges);
+
+    // Directs all of them to A again. Where A has no socket (it does not run), nothing is left.
+    Status point_to_a();
+
+    // Path of A's own management socket of 'bridge', wherever the operator's is directed.
+    std::string a_mgmt(const std::string& bridge) const;
+    std::string b_mgmt(const std::string& bridge) const;
+
+    // Directs everything in 'a_directory' to A that a killed daemon left otherwise.
+    static Status repair(const std::string& a_directory);
+
+  private:
+    class Watch;
+
+    std::string a_directory_, b_directory_;
+    std::vector<std::string> bridges_;   // directed to the standby
+    std::unique_ptr<Watch> watch_;
+};
+
+}  // namespace hitless::control
