@@ -1,5 +1,8 @@
 #include "state/kind.h"
 
+#include <algorithm>
+#include <cstddef>
+
 namespace hitless::state {
 
 Changes diff(const Snapshot& from, const Snapshot& to) {
@@ -20,6 +23,34 @@ Changes diff(const Snapshot& from, const Snapshot& to) {
         }
     }
     return changes;
+}
+
+void apply_changes(Snapshot& snapshot, const Changes& changes) {
+    auto find = [&](const std::string& key) {
+        return std::lower_bound(snapshot.begin(), snapshot.end(), key, [](const Entry& entry, const std::string& k) { return entry.key < k; });
+    };
+    for (const Entry& entry : changes.change) {
+        if (auto at = find(entry.key); at != snapshot.end() && at->key == entry.key) {
+            at->value = entry.value;
+        }
+    }
+    if (!changes.remove.empty()) {
+        auto gone = changes.remove.begin();
+        snapshot.erase(std::remove_if(snapshot.begin(), snapshot.end(),
+                                      [&](const Entry& entry) {
+                                          while (gone != changes.remove.end() && gone->key < entry.key) {
+                                              ++gone;
+                                          }
+                                          return gone != changes.remove.end() && gone->key == entry.key;
+                                      }),
+                       snapshot.end());
+    }
+    if (!changes.add.empty()) {
+        auto middle = static_cast<std::ptrdiff_t>(snapshot.size());
+        snapshot.insert(snapshot.end(), changes.add.begin(), changes.add.end());
+        std::inplace_merge(snapshot.begin(), snapshot.begin() + middle, snapshot.end(),
+                           [](const Entry& a, const Entry& b) { return a.key < b.key; });
+    }
 }
 
 }  // namespace hitless::state

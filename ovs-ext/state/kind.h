@@ -46,6 +46,9 @@ struct Changes {
 // The changes that make 'to' equal to 'from'. Both sorted.
 Changes diff(const Snapshot& from, const Snapshot& to);
 
+// Carries out 'changes' in 'snapshot'. Entries of 'changes' that do not fit (a removal of what is not there) have no effect.
+void apply_changes(Snapshot& snapshot, const Changes& changes);
+
 class Kind {
   public:
     virtual ~Kind() = default;
@@ -59,6 +62,20 @@ class Kind {
     // Carries out 'changes' and waits until they are in effect. What the instance refuses is an Error naming the entry; what
     // was carried out before it stays.
     virtual Status load(instance::Control& to, const Changes& changes) = 0;
+
+    // Brings up to date in 'to' what is no part of a value but passes with time (ages, TCP windows), for the entries that the
+    // last dump() of 'to' and what was loaded since have there. Called in the hold too: costs little when little has passed.
+    virtual Status refresh(instance::Control& to) {
+        (void) to;
+        return {};
+    }
+
+    // Whether an entry that the target has and the source has not may stay: it is not removed and not counted as a difference.
+    // Only for what does no harm to packets and goes away by itself.
+    virtual bool harmless_extra(const Entry& extra) const {
+        (void) extra;
+        return false;
+    }
 
     // 'entry' in the words of ovs-ofctl or ovs-appctl, one line.
     virtual std::string describe(const Entry& entry) const = 0;

@@ -1,0 +1,280 @@
+#include "state/conntrack.h"
+
+#include <algorithm>
+#include <map>
+
+#include "state/conntrack_parser.h"
+
+namespace hitless::state {
+
+namespace {
+
+// A connection with less left than this when dumped is given its full time again by refresh(): the copy sees no packets of its
+// own before it becomes active, and a connection with traffic must not expire in the meantime.
+constexpr uint32_t fading_s = 20;
+
+// Packet-outs that are in memory at one time.
+constexpr size_t packets_per_batch = 4096;
+
+// More of the sequence space than this cannot be told from going backwards; half of what modular comparison allows.
+constexpr uint32_t movable_distance = 1u << 30;
+
+bool by_key(const Entry& a, const Entry& b) {
+    return a.key < b.key;
+}
+
+const Entry* find(const Snapshot& snapshot, const std::string& key) {
+    auto at = std::lower_bound(snapshot.begin(), snapshot.end(), Entry{key, {}}, by_key);
+    return at != snapshot.end() && at->key == key ? &*at : nullptr;
+}
+
+Result<std::vector<Connection>> decode(const Snapshot& entries) {
+    std::vector<Connection> connections;
+    connections.reserve(entries.size());
+    for (const Entry& entry : entries) {
+        connections.push_back(TRY(from_entry(entry)));
+    }
+    return connections;
+}
+
+// ct() needs no bridge of its own: connections belong to the datapath. Any bridge will do.
+Result<openflow::Connection*> any_bridge(instance::Control& to) {
+    std::vector<std::string> bridges = to.bridges();
+    if (bridges.empty()) {
+        return make_error("instance {}: has no bridge to load connections through", to_string(to.side()));
+    }
+    return to.openflow(bridges.front());
+}
+
+Status send(instance::Control& to, std::vector<openflow::PacketOut>& packets) {
+    if (!packets.empty()) {
+        TRY(TRY(any_bridge(to))->packet_outs(packets));
+        packets.clear();
+    }
+    return {};
+}
+
+Status flush(instance::Control& to, const std::vector<std::string>& arguments) {
+    auto flushed = to.call("dpctl/flush-conntrack", arguments);
+    // It may have expired since the dump.
+    if (!flushed && flushed.error().message.find("No such file or directory") == std::string::npos) {
+        return flushed.error();
+    }
+    return {};
+}
+
+std::string zone_argument(uint16_t zone) {
+    return fmt::format("zone={}", zone);
+}
+
+// Zones of which every connection that 'dumped' has is in 'gone'.
+std::vector<uint16_t> emptied_zones(const Snapshot& dumped, const std::vector<Connection>& gone) {
+    std::map<uint16_t, std::pair<size_t, size_t>> counts;   // had, go
+    for (const Connection& connection : gone) {
+        counts[connection.zone].second++;
+    }
+    for (const Entry& entry : dumped) {
+        auto zone = static_cast<uint16_t>(static_cast<uint8_t>(entry.key[0]) << 8 | static_cast<uint8_t>(entry.key[1]));
+        if (auto count = counts.find(zone); count != counts.end()) {
+            count->second.first++;
+        }
+    }
+    std::vector<uint16_t> zones;
+    for (const auto& [zone, count] : counts) {
+        if (count.first == count.second) {
+            zones.push_back(zone);
+        }
+    }
+    return zones;
+}
+
+}  // namespace
+
+const TimeoutPolicy& Conntrack::timeouts(uint16_t zone) const {
+    auto own = options_.zone_timeouts.find(zone);
+    return own == options_.zone_timeouts.end() ? options_.timeouts : own->second;
+}
+
+Result<Snapshot> Conntrack::dump(instance::Control& from) {
+    std::string text = TRY(from.call("dpctl/dump-conntrack", {"-m", "-s"}));
+    Known& side = known(from.side());
+    side.fading.clear();
+    Snapshot snapshot;
+    snapshot.reserve(std::count(text.begin(), text.end(), '\n'));
+    TRY(parse_conntrack_dump(text, [&](const Connection& parsed) {
+        Connection connection = parsed;
+        if (connection.original.protocol != IPPROTO_TCP) {
+            infer_direction(connection, timeouts(connection.zone));
+            if (side.target && connection.timeout_s < fading_s) {
+                side.fading.push_back(connection);
+            }
+        } else if (connection.peer[0].state == TcpState::closed) {
+            return;   // about to be replaced by the SYN that closed it
+        }
+        snapshot.push_back(to_entry(connection));
+    }));
+    std::sort(snapshot.begin(), snapshot.end(), by_key);
+    // A connection that was made anew while it was printed is there twice.
+    auto same_key = [](const Entry& a, const Entry& b) { return a.key == b.key; };
+    snapshot.erase(std::unique(snapshot.begin(), snapshot.end(), same_key), snapshot.end());
+    forget_ended(side, snapshot);
+    if (side.target) {
+        side.dumped = snapshot;
+        side.touched.clear();
+    }
+    return snapshot;
+}
+
+void Conntrack::forget_ended(Known& side, const Snapshot& dumped) {
+    for (auto copy = side.tcp_copies.begin(); copy != side.tcp_copies.end();) {
+        const Entry* entry = find(dumped, copy->first);
+        auto now = entry ? from_entry(*entry) : Result<Connection>(Error{"ended"});
+        copy = !now || is_closed(*now) ? side.tcp_copies.erase(copy) : std::next(copy);
+    }
+}
+
+Status Conntrack::load(instance::Control& to, const Changes& changes) {
+    Known& side = known(to.side());
+    if (!side.target) {
+        side.target = true;
+        Known& source = known(other(to.side()));
+        source.target = false;
+        source.dumped.clear();
+        source.touched.clear();
+        source.fading.clear();
+    }
+    std::vector<Connection> gone = TRY(decode(changes.remove));
+    std::vector<Connection> wanted = TRY(decode(changes.add));
+    std::vector<openflow::PacketOut> packets;
+    for (const Entry& entry : changes.change) {
+        Connection connection = TRY(from_entry(entry));
+        const Entry* old = side.touched.count(entry.key) ? nullptr : find(side.dumped, entry.key);
+        if (old && can_change_in_place(TRY(from_entry(*old)), connection)) {
+            append_change(connection, packets);
+        } else {
+            gone.push_back(connection);
+            wanted.push_back(connection);
+        }
+    }
+    TRY(remove(to, gone));
+    for (const Snapshot* entries : {&changes.add, &changes.change, &changes.remove}) {
+        for (const Entry& entry : *entries) {
+            side.touched.insert(entry.key);
+        }
+    }
+    TRY(create(to, std::move(wanted), std::move(packets)));
+    if (connections_without_numbers(to.side())) {
+        TRY(check_->suspend(to));
+    }
+    return {};
+}
+
+Status Conntrack::remove(instance::Control& to, const std::vector<Connection>& connections) {
+    Known& side = known(to.side());
+    std::vector<uint16_t> zones;
+    if (side.touched.empty()) {
+        zones = emptied_zones(side.dumped, connections);
+    }
+    for (uint16_t zone : zones) {
+        TRY(flush(to, {zone_argument(zone)}));
+    }
+    std::vector<openflow::PacketOut> packets;
+    for (const Connection& connection : connections) {
+        side.tcp_copies.erase(key_of(connection));
+        if (std::binary_search(zones.begin(), zones.end(), connection.zone)) {
+            continue;
+        }
+        if (connection.original.protocol == IPPROTO_ICMPV6) {
+            append_icmpv6_removal(connection, packets);
+            continue;
+        }
+        if (Status flushed = flush(to, {zone_argument(connection.zone), flush_argument(connection)}); !flushed) {
+            return make_error("connection {}: cannot be removed: {}", format_connection(connection), flushed.error().message);
+        }
+    }
+    return send(to, packets);
+}
+
+Status Conntrack::create(instance::Control& to, std::vector<Connection> connections, std::vector<openflow::PacketOut> packets) {
+    // Those whose port was moved because of another go after the others, in the order in which the ports were tried.
+    auto late = std::stable_partition(connections.begin(), connections.end(), [](const Connection& connection) {
+        return !infer_translation(connection).source_port_moved;
+    });
+    std::sort(late, connections.end(), [](const Connection& a, const Connection& b) {
+        return a.reply.destination_port < b.reply.destination_port;
+    });
+    Known& side = known(to.side());
+    for (const Connection& connection : connections) {
+        std::optional<TcpNumbers> numbers;
+        if (connection.original.protocol == IPPROTO_TCP && !is_closed(connection)) {
+            numbers = learn_numbers(connection, options_.sequences);
+            side.tcp_copies.insert_or_assign(key_of(connection), TcpCopy{connection, numbers});
+        }
+        TRY(append_creation(connection, numbers, packets));
+        if (packets.size() >= packets_per_batch) {
+            TRY(send(to, packets));
+        }
+    }
+    return send(to, packets);
+}
+
+Status Conntrack::refresh(instance::Control& to) {
+    Known& side = known(to.side());
+    std::vector<openflow::PacketOut> packets;
+    for (const Connection& connection : side.fading) {
+        if (!side.touched.count(key_of(connection))) {   // those loaded since have their full time
+            append_keep_alive(connection, packets);
+        }
+    }
+    side.fading.clear();
+    TRY(send(to, packets));
+    TRY(move_windows(to));
+    if (!connections_without_numbers(to.side())) {
+        TRY(check_->resume(to));
+    }
+    return {};
+}
+
+Status Conntrack::move_windows(instance::Control& to) {
+    if (!options_.sequences) {
+        return {};
+    }
+    std::vector<openflow::PacketOut> packets;
+    std::vector<Connection> again;
+    for (auto& [key, copy] : known(to.side()).tcp_copies) {
+        auto numbers = learn_numbers(copy.connection, options_.sequences);
+        if (!numbers || numbers == copy.numbers) {
+            continue;
+        }
+        bool movable = copy.numbers && numbers->original - copy.numbers->original < movable_distance &&
+                       numbers->reply - copy.numbers->reply < movable_distance;
+        if (movable && append_window_move(copy.connection, *numbers, packets)) {
+            copy.numbers = numbers;
+        } else {
+            again.push_back(copy.connection);
+        }
+    }
+    if (!packets.empty()) {
+        bool was_suspended = check_->suspended(to.side());
+        TRY(check_->suspend(to));
+        Status sent = send(to, packets);
+        if (!was_suspended) {
+            TRY(check_->resume(to));
+        }
+        TRY(std::move(sent));
+    }
+    TRY(remove(to, again));
+    return create(to, std::move(again), {});
+}
+
+std::string Conntrack::describe(const Entry& entry) const {
+    auto connection = from_entry(entry);
+    return connection ? format_connection(*connection) : connection.error().message;
+}
+
+size_t Conntrack::connections_without_numbers(Side side) const {
+    const auto& copies = known(side).tcp_copies;
+    return static_cast<size_t>(std::count_if(copies.begin(), copies.end(), [](const auto& copy) { return !copy.second.numbers; }));
+}
+
+}  // namespace hitless::state

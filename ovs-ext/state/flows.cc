@@ -1,0 +1,255 @@
+#include "state/flows.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "openflow/watch.h"
+#include "state/bridge_key.h"
+
+namespace hitless::state {
+
+namespace {
+
+using openflow::Flow;
+using openflow::FlowEvent;
+using openflow::FlowReader;
+using openflow::Message;
+
+// A bundle is held in the switch's memory and carried out in one go.
+constexpr size_t bundle_messages = 20'000;
+
+// With more changed flows than this share of the table, all of it is read: one request for each flow costs the switch a look
+// at the table of its own (about 20 us against 7 us a flow in a dump).
+constexpr size_t dump_share = 4;
+constexpr size_t reread_always = 50;
+
+Status send_bundles(openflow::Connection& connection, const std::vector<Message>& messages) {
+    std::span<const Message> rest(messages);
+    while (!rest.empty()) {
+        size_t n = std::min(rest.size(), bundle_messages);
+        TRY(connection.send_bundle(rest.first(n)));
+        rest = rest.subspan(n);
+    }
+    return {};
+}
+
+Entry to_entry(const std::string& bridge, Flow flow) {
+    return {bridge_key(bridge, flow.key), std::move(flow.flow_mod)};
+}
+
+Result<Snapshot> dump_bridge(instance::Control& from, const std::string& bridge) {
+    openflow::Connection* connection = TRY(from.openflow(bridge));
+    FlowReader reader = TRY(FlowReader::open(*connection));
+    std::vector<Flow> flows = TRY(reader.read_all(*connection));
+    Snapshot snapshot;
+    snapshot.reserve(flows.size());
+    for (Flow& flow : flows) {
+        snapshot.push_back(to_entry(bridge, std::move(flow)));
+    }
+    return snapshot;
+}
+
+// Makes 'now' (entries of the keys 'dirty') of what 'last' says of these keys; a key without an entry is gone. All sorted.
+void apply(Snapshot& last, const std::vector<std::string>& dirty, Snapshot now) {
+    Snapshot fresh;
+    std::vector<size_t> gone;
+    auto replacement = now.begin();
+    auto at = last.begin();
+    for (const std::string& key : dirty) {
+        at = std::lower_bound(at, last.end(), key, [](const Entry& entry, const std::string& k) { return entry.key < k; });
+        bool known = at != last.end() && at->key == key;
+        if (replacement != now.end() && replacement->key == key) {
+            if (known) {
+                at->value = std::move(replacement->value);
+            } else {
+                fresh.push_back(std::move(*replacement));
+            }
+            ++replacement;
+        } else if (known) {
+            gone.push_back(at - last.begin());
+        }
+    }
+    if (!gone.empty()) {
+        size_t to = gone.front();
+        auto next = gone.begin();
+        for (size_t i = to; i < last.size(); ++i) {
+            if (next != gone.end() && *next == i) {
+                ++next;
+            } else {
+                last[to++] = std::move(last[i]);
+            }
+        }
+        last.resize(to);
+    }
+    if (!fresh.empty()) {
+        size_t old = last.size();
+        std::move(fresh.begin(), fresh.end(), std::back_inserter(last));
+        std::inplace_merge(last.begin(), last.begin() + old, last.end(),
+                           [](const Entry& a, const Entry& b) { return a.key < b.key; });
+    }
+}
+
+}  // namespace
+
+// What a bridge's flow monitor has said and has not yet been acted upon.
+struct Flows::Watch {
+    std::optional<openflow::Connection> connection;   // none: read all
+    std::vector<Message> updates;
+    bool lost = false;
+
+    // At most so many events are kept; more of them mean that all is read.
+    static constexpr size_t updates_limit = 10'000;
+
+    void take(std::span<const uint8_t> message) {
+        if (!openflow::is_flow_update(message)) {
+            return;
+        }
+        if (updates.size() >= updates_limit) {
+            lost = true;
+        } else {
+            updates.emplace_back(message.begin(), message.end());
+        }
+    }
+
+    static std::unique_ptr<Watch> open(const instance::Control& from, const std::string& bridge) {
+        auto watch = std::make_unique<Watch>();
+        auto path = from.paths().mgmt.find(bridge);
+        if (path != from.paths().mgmt.end()) {
+            auto connection = openflow::watch_flows(path->second, bridge,
+                                                    [w = watch.get()](auto message) { w->take(message); });
+            if (connection) {
+                watch->connection = std::move(*connection);
+            }
+        }
+        return watch;
+    }
+
+    // Takes in all that has changed up to now. False: it is not known.
+    bool sync() { return connection && connection->send({}) && !lost; }
+
+    // The last event of each flow, sorted by key; nothing when the monitor has lost some.
+    std::optional<std::vector<FlowEvent>> events(const FlowReader& reader) {
+        std::unordered_map<std::string, FlowEvent> latest;
+        for (const Message& update : updates) {
+            auto events = reader.events(update);
+            if (!events) {
+                return std::nullopt;
+            }
+            for (FlowEvent& event : *events) {
+                if (event.what == FlowEvent::What::Lost) {
+                    return std::nullopt;
+                }
+                latest.insert_or_assign(event.key, event);
+            }
+        }
+        updates.clear();
+        std::vector<FlowEvent> sorted;
+        for (auto& [key, event] : latest) {
+            sorted.push_back(std::move(event));
+        }
+        std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
+        return sorted;
+    }
+};
+
+Flows::Flows() = default;
+Flows::~Flows() = default;
+
+Result<Snapshot> Flows::dump(instance::Control& from) {
+    Snapshot snapshot;
+    for (const std::string& bridge : from.bridges()) {
+        Snapshot part = TRY(dump_bridge(from, bridge));
+        if (snapshot.empty()) {
+            snapshot = std::move(part);
+        } else {
+            std::move(part.begin(), part.end(), std::back_inserter(snapshot));
+        }
+    }
+    return snapshot;
+}
+
+Status Flows::load(instance::Control& to, const Changes& changes) {
+    for (const auto& [bridge, part] : by_bridge(changes)) {
+        openflow::Connection* connection = TRY(to.openflow(bridge));
+        std::vector<Message> messages;
+        // Removals first: what they match must not meet the check for overlaps of new flows.
+        for (const Entry* entry : part.remove) {
+            messages.push_back(openflow::flow_removal(entry->value));
+        }
+        for (const Entry* entry : part.change) {
+            openflow::append_flow_add(entry->value, false, messages);
+        }
+        for (const Entry* entry : part.add) {
+            openflow::append_flow_add(entry->value, true, messages);
+        }
+        TRY(send_bundles(*connection, messages));
+    }
+    return {};
+}
+
+std::string Flows::describe(const Entry& entry) const {
+    return fmt::format("{}: {}", bridge_of(entry), openflow::describe_flow(entry.value));
+}
+
+Status Flows::follow(instance::Control& from) {
+    unfollow();
+    for (const std::string& bridge : from.bridges()) {
+        watches_.emplace(bridge, Watch::open(from, bridge));
+    }
+    return {};
+}
+
+void Flows::unfollow() {
+    watches_.clear();
+}
+
+Result<Snapshot> Flows::changed_since(instance::Control& from, Snapshot last) {
+    std::vector<std::string> bridges = from.bridges();
+    keep_bridges(last, bridges);
+    for (const std::string& bridge : bridges) {
+        if (Status updated = update_bridge(from, bridge, last); !updated) {
+            watches_.erase(bridge);   // its events may be half used: next time all is read
+            return updated.error();
+        }
+    }
+    return last;
+}
+
+Status Flows::update_bridge(instance::Control& from, const std::string& bridge, Snapshot& last) {
+    std::unique_ptr<Watch>& watch = watches_[bridge];
+    std::optional<std::vector<FlowEvent>> events;
+    openflow::Connection* connection = nullptr;
+    std::optional<FlowReader> reader;
+    if (watch && watch->sync()) {
+        if (watch->updates.empty()) {
+            return {};
+        }
+        connection = TRY(from.openflow(bridge));
+        reader = TRY(FlowReader::open(*connection));
+        events = watch->events(*reader);
+    }
+    if (!events) {
+        watch = Watch::open(from, bridge);   // before the dump: what changes meanwhile is then known
+    }
+    auto [begin, end] = range_of(last, bridge);
+    if (!events || events->size() > std::max(reread_always, (end - begin) / dump_share)) {
+        replace_bridge(last, bridge, TRY(dump_bridge(from, bridge)));
+        return {};
+    }
+    std::vector<std::string> dirty;
+    std::vector<FlowEvent> reread;
+    for (FlowEvent& event : *events) {
+        dirty.push_back(bridge_key(bridge, event.key));
+        if (event.what == FlowEvent::What::Changed) {
+            reread.push_back(std::move(event));
+        }
+    }
+    Snapshot now;
+    for (Flow& flow : TRY(reader->read(*connection, reread))) {
+        now.push_back(to_entry(bridge, std::move(flow)));
+    }
+    apply(last, dirty, std::move(now));
+    return {};
+}
+
+}  // namespace hitless::state

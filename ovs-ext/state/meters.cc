@@ -1,0 +1,69 @@
+#include "state/meters.h"
+
+#include "openflow/meter_table.h"
+#include "state/bridge_key.h"
+
+namespace hitless::state {
+
+namespace {
+
+using openflow::MeterCommand;
+
+Status append_bridge(instance::Control& from, const std::string& bridge, Snapshot& snapshot) {
+    openflow::Connection* connection = TRY(from.openflow(bridge));
+    for (openflow::Meter& meter : TRY(openflow::read_meters(*connection))) {
+        snapshot.push_back({bridge_key(bridge, meter.id), std::move(meter.meter_mod)});
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<Snapshot> Meters::dump(instance::Control& from) {
+    Snapshot snapshot;
+    for (const std::string& bridge : from.bridges()) {
+        TRY(append_bridge(from, bridge, snapshot));
+    }
+    return snapshot;
+}
+
+Result<Snapshot> Meters::changed_since(instance::Control& from, Snapshot last) {
+    keep_bridges(last, from.bridges());
+    std::vector<std::string> stale;
+    for (const std::string& bridge : from.bridges()) {
+        if (watch_.changed(from, bridge)) {
+            stale.push_back(bridge);
+        }
+    }
+    for (const std::string& bridge : stale) {
+        Snapshot now;
+        TRY(append_bridge(from, bridge, now));
+        replace_bridge(last, bridge, std::move(now));
+    }
+    return last;
+}
+
+Status Meters::load(instance::Control& to, const Changes& changes) {
+    for (const auto& [bridge, part] : by_bridge(changes)) {
+        openflow::Connection* connection = TRY(to.openflow(bridge));
+        std::vector<openflow::Message> messages;
+        // Removals first: datapaths have few meters.
+        for (const Entry* entry : part.remove) {
+            messages.push_back(openflow::meter_change(entry->value, MeterCommand::Remove));
+        }
+        for (const Entry* entry : part.change) {
+            messages.push_back(openflow::meter_change(entry->value, MeterCommand::Modify));
+        }
+        for (const Entry* entry : part.add) {
+            messages.push_back(openflow::meter_change(entry->value, MeterCommand::Add));
+        }
+        TRY(connection->send(messages));   // the switch takes no meter mods in bundles
+    }
+    return {};
+}
+
+std::string Meters::describe(const Entry& entry) const {
+    return fmt::format("{}: {}", bridge_of(entry), openflow::describe_meter(entry.value));
+}
+
+}  // namespace hitless::state

@@ -1,0 +1,76 @@
+#include "state/tlv_map.h"
+
+#include "openflow/tlv_table.h"
+#include "state/bridge_key.h"
+
+namespace hitless::state {
+
+namespace {
+
+using openflow::TlvCommand;
+using openflow::TlvMapping;
+
+// The option's class (2 bytes), type and length.
+std::string value_of(const TlvMapping& mapping) {
+    return {static_cast<char>(mapping.option_class >> 8), static_cast<char>(mapping.option_class),
+            static_cast<char>(mapping.option_type), static_cast<char>(mapping.option_length)};
+}
+
+TlvMapping mapping_of(const Entry& entry) {
+    auto byte = [&](size_t i) { return static_cast<uint8_t>(entry.value[i]); };
+    return {static_cast<uint16_t>(number_of(entry)), static_cast<uint16_t>(byte(0) << 8 | byte(1)), byte(2), byte(3)};
+}
+
+}  // namespace
+
+Result<Snapshot> TlvMap::dump(instance::Control& from) {
+    Snapshot snapshot;
+    for (const std::string& bridge : from.bridges()) {
+        openflow::Connection* connection = TRY(from.openflow(bridge));
+        for (const TlvMapping& mapping : TRY(openflow::read_tlv_table(*connection))) {
+            snapshot.push_back({bridge_key(bridge, mapping.index), value_of(mapping)});
+        }
+    }
+    return snapshot;
+}
+
+Status TlvMap::load(instance::Control& to, const Changes& changes) {
+    for (const auto& [bridge, part] : by_bridge(changes)) {
+        openflow::Connection* connection = TRY(to.openflow(bridge));
+        std::vector<TlvMapping> remove, add;
+        for (const Entry* entry : part.remove) {
+            remove.push_back(mapping_of(*entry));
+        }
+        if (!part.change.empty()) {   // what is in the way of the new ones
+            for (const TlvMapping& mapping : TRY(openflow::read_tlv_table(*connection))) {
+                for (const Entry* entry : part.change) {
+                    if (number_of(*entry) == mapping.index) {
+                        remove.push_back(mapping);
+                    }
+                }
+            }
+        }
+        for (const auto* entries : {&part.change, &part.add}) {
+            for (const Entry* entry : *entries) {
+                add.push_back(mapping_of(*entry));
+            }
+        }
+        std::vector<openflow::Message> messages;
+        if (!remove.empty()) {
+            messages.push_back(openflow::tlv_table_mod(TlvCommand::Remove, remove));
+        }
+        if (!add.empty()) {
+            messages.push_back(openflow::tlv_table_mod(TlvCommand::Add, add));
+        }
+        TRY(connection->send(messages));
+    }
+    return {};
+}
+
+std::string TlvMap::describe(const Entry& entry) const {
+    TlvMapping mapping = mapping_of(entry);
+    return fmt::format("{}: {{class={:#x},type={:#x},len={}}}->tun_metadata{}", bridge_of(entry), mapping.option_class,
+                       mapping.option_type, mapping.option_length, mapping.index);
+}
+
+}  // namespace hitless::state
