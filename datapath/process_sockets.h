@@ -5,7 +5,9 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,5 +44,15 @@ class ProcessSockets {
     std::vector<Fd> packet_;
     std::vector<Fd> tap_;
 };
+
+struct SocketAddress {
+    std::string ip;         // IPv4 or IPv6, numeric
+    uint16_t port = 0;
+};
+
+// Shuts down, both ways, process 'pid's established TCP sessions with 'controllers', and the sessions that it accepted on
+// Unix stream sockets whose path ends in .mgmt or .snoop: a process that is frozen next would keep their peers waiting.
+// Returns how many. The process itself sees them closed when it runs again.
+Result<size_t> shutdown_sessions(pid_t pid, std::span<const SocketAddress> controllers);
 
 }  // namespace hitless::datapath

@@ -1,1 +1,275 @@
 #include "datapath/steering.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <regex>
+
+#include "datapath/attached_port.h"
+#include "datapath/b_namespace.h"
+#include "datapath/release.h"
+#include "datapath/softnet.h"
+
+namespace hitless::datapath {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How long packets may stay in a CPU's queue before a hand-over is refused as too dangerous.
+constexpr auto softnet_limit = std::chrono::milliseconds(20);
+
+constexpr auto release_limit = std::chrono::seconds(1);
+
+uint64_t side_bits(Side side) { return side == Side::B ? STEER_SIDE_B : 0; }
+
+class KernelSteering : public Steering {
+  public:
+    explicit KernelSteering(SteeringOptions options) : options_(std::move(options)) {}
+    ~KernelSteering() override {
+        for (auto& port : ports_) {
+            port->abandon();
+        }
+    }
+
+    Status attach(std::span<const Port> ports) override;
+    Status stitch() override;
+    Status add_port(const Port& port) override;
+    Status remove_port(const std::string& name) override;
+    Status halt(std::chrono::milliseconds deadline) override;
+    Result<ReleaseReport> release(Side to) override;
+    Bond bond() const override;
+    Status learn_tcp(bool on) override;
+    Result<std::vector<LearnedTcp>> learned() const override;
+    Status detach_all() override;
+
+  private:
+    Status prepare();
+    void set_word(uint64_t mode, Side side);
+    bool extend_halt();
+
+    SteeringOptions options_;
+    std::optional<SteeringContext> context_;   // only while attached
+    std::vector<std::unique_ptr<AttachedPort>> ports_;
+    Side active_ = Side::A;
+    bool halted_ = false, learning_ = false;
+    Clock::time_point halted_at_, deadline_;
+};
+
+Status KernelSteering::prepare() {
+    Fd b_namespace = TRY(open_namespace(options_.b_namespace));
+    Links a_links = TRY(Links::open());
+    Links b_links = TRY(in_namespace(b_namespace.get(), [] { return Links::open(); }));
+    Programs programs = TRY(Programs::load(options_.bpf_directory));
+    TcMethod method = options_.tc_method == TcMethod::automatic ? best_tc_method(programs.hold_out()) : options_.tc_method;
+    context_.emplace(SteeringContext{options_, std::move(programs), std::move(a_links), std::move(b_links),
+                                     std::move(b_namespace), method});
+    return {};
+}
+
+Status KernelSteering::attach(std::span<const Port> ports) {
+    if (context_) {
+        return make_error("steering: attached already");
+    }
+    TRY(prepare());
+    for (const Port& port : ports) {
+        if (auto status = add_port(port); !status.ok()) {
+            static_cast<void>(detach_all().ok());
+            return status;
+        }
+    }
+    return {};
+}
+
+Status KernelSteering::stitch() {
+    for (auto& port : ports_) {
+        TRY(port->stitch());
+    }
+    return {};
+}
+
+Status KernelSteering::add_port(const Port& port) {
+    if (!context_) {
+        return make_error("port {}: steering is not attached", port.name);
+    }
+    if (halted_) {
+        return make_error("port {}: cannot be added in a halt", port.name);
+    }
+    // The lowest free number.
+    uint32_t index = 0;
+    auto taken = [&](uint32_t number) {
+        return std::any_of(ports_.begin(), ports_.end(), [&](auto& other) { return other->index() == number; });
+    };
+    while (taken(index)) {
+        index++;
+    }
+    if (index >= STEER_MAX_PORTS) {
+        return make_error("port {}: more than {} ports", port.name, static_cast<int>(STEER_MAX_PORTS));
+    }
+    ports_.push_back(TRY(AttachedPort::attach(*context_, port, index)));
+    return {};
+}
+
+Status KernelSteering::remove_port(const std::string& name) {
+    auto port = std::find_if(ports_.begin(), ports_.end(), [&](auto& other) { return other->port().name == name; });
+    if (port == ports_.end()) {
+        return make_error("port {}: not under steering", name);
+    }
+    if (halted_) {
+        return make_error("port {}: cannot be removed in a halt", name);
+    }
+    Status status = (*port)->detach();
+    ports_.erase(port);
+    return status;
+}
+
+void KernelSteering::set_word(uint64_t mode, Side side) {
+    context_->programs.set_word(mode | side_bits(side) | (learning_ ? STEER_LEARN : 0));
+}
+
+Status KernelSteering::halt(std::chrono::milliseconds deadline) {
+    if (!context_ || halted_) {
+        return make_error("halt: {}", halted_ ? "halted already" : "steering is not attached");
+    }
+    halted_at_ = Clock::now();
+    deadline_ = halted_at_ + deadline;
+    context_->programs.set_deadline(deadline_);
+    set_word(STEER_HOLD, active_);
+    halted_ = true;
+    // A CPU may still be delivering a packet of before to a packet socket; and on the way to B it may be in a queue.
+    TRY(wait_for_cpus());
+    if (active_ == Side::B) {
+        TRY(wait_for_softnet(softnet_limit));
+    }
+    return {};
+}
+
+// Makes sure that the halt does not end by itself any more. False: it has ended. See struct steer_control for the order.
+bool KernelSteering::extend_halt() {
+    if (Clock::now() >= deadline_) {
+        return false;
+    }
+    context_->programs.set_deadline(Clock::now() + release_limit);
+    return Clock::now() < deadline_;
+}
+
+Result<ReleaseReport> KernelSteering::release(Side to) {
+    if (!halted_) {
+        return make_error("release: there is no halt");
+    }
+    bool in_time = extend_halt();
+    Side target = in_time ? to : active_;
+    if (target != active_ && active_ == Side::B) {
+        // B's last output may be in a queue between its leg's ends: the gate must not close before it.
+        TRY(wait_for_softnet(softnet_limit));
+    }
+    if (!in_time) {
+        context_->programs.set_deadline(Clock::now() + release_limit);
+    }
+    active_ = target;
+    Release release(*context_, ports_, halted_at_);
+    set_word(STEER_RELEASE, target);
+    auto report = release.run();
+    set_word(STEER_DIRECT, target);
+    halted_ = false;
+    if (!report.ok()) {
+        return report;
+    }
+    if (!in_time) {
+        return make_error("release to {}: came after the halt's deadline of {} ms: {} is active again", to_string(to),
+                          std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - halted_at_).count(),
+                          to_string(target));
+    }
+    return report;
+}
+
+Bond KernelSteering::bond() const {
+    Bond bond;
+    bond.active = active_;
+    bond.halted = halted_ && Clock::now() < deadline_;
+    for (const auto& port : ports_) {
+        steer_counters c = context_->programs.read_counters(port->index());
+        BondMember member;
+        member.port = port->port();
+        member.counters = {.to_a = c.to_a, .to_b = c.to_b, .held = c.held, .released = c.released - port->dropped(),
+                           .hold_dropped = port->dropped(), .from_a = c.from_a, .from_b = c.from_b,
+                           .gated_a = c.gated_a, .gated_b = c.gated_b};
+        member.a_attached = context_->a_links.get(port->port().name).ok();
+        member.b_attached = port->leg_up();
+        bond.members.push_back(std::move(member));
+    }
+    return bond;
+}
+
+Status KernelSteering::learn_tcp(bool on) {
+    if (!context_ || halted_) {
+        return make_error("learning of TCP connections: {}", halted_ ? "not in a halt" : "steering is not attached");
+    }
+    learning_ = on;
+    set_word(STEER_DIRECT, active_);
+    return {};
+}
+
+Result<std::vector<LearnedTcp>> KernelSteering::learned() const {
+    if (!context_) {
+        return make_error("learned TCP connections: steering is not attached");
+    }
+    return context_->programs.learned();
+}
+
+Status KernelSteering::detach_all() {
+    if (!context_) {
+        return {};
+    }
+    if (halted_ || active_ != Side::A) {
+        return make_error("steering: cannot be detached: {}", halted_ ? "packets are held" : "B is active");
+    }
+    Status first;
+    for (; !ports_.empty(); ports_.pop_back()) {
+        if (auto status = ports_.back()->detach(); !status.ok() && first.ok()) {
+            first = status;
+        }
+    }
+    context_->programs.unpin();
+    context_.reset();
+    return first;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Steering>> make_steering(SteeringOptions options) {
+    static const std::regex prefix("[a-z][a-z0-9_-]{0,3}");
+    if (!std::regex_match(options.prefix, prefix)) {
+        return make_error("steering: prefix '{}': not one to four letters and digits", options.prefix);
+    }
+    if (!options.hold_packets_per_port || !options.release_packets_per_second) {
+        return make_error("steering: a limit of 0 packets");
+    }
+    return std::unique_ptr<Steering>(std::make_unique<KernelSteering>(std::move(options)));
+}
+
+Status remove_steering_leftovers(const SteeringOptions& options) {
+    std::error_code error;
+    std::vector<std::string> links, maps;
+    for (const auto& entry : std::filesystem::directory_iterator(options.bpf_directory, error)) {
+        std::string name = entry.path().filename();
+        (name.starts_with("link_") ? links : maps).push_back(entry.path());
+    }
+    // Input first ("_in"), that nothing is sent to a leg without its way back.
+    std::stable_partition(links.begin(), links.end(), [](const std::string& path) { return path.ends_with("_in"); });
+    for (const auto& path : links) {
+        detach_pinned(path);
+    }
+    for (const auto& path : maps) {
+        detach_pinned(path);
+    }
+    Links devices = TRY(Links::open());
+    const std::regex ours(options.prefix + "[lh][0-9]+");
+    for (const auto& device : TRY(devices.list())) {
+        if (std::regex_match(device.name, ours)) {
+            TRY(devices.remove(device.name));
+        }
+    }
+    return {};
+}
+
+}  // namespace hitless::datapath

@@ -18,6 +18,7 @@
 // Upgrade code uses this interface; tests fake it.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -62,6 +63,19 @@ struct ReleaseReport {
     std::chrono::microseconds longest_wait{};   // the longest that a held packet waited, from the halt to its release
 };
 
+// One direction of a TCP connection, as its segments came in at a port. Host byte order.
+struct LearnedTcp {
+    std::array<uint8_t, 16> source{}, destination{};    // network byte order; IPv4 as ::ffff:a.b.c.d
+    uint16_t source_port = 0, destination_port = 0;
+    uint32_t next_seq = 0;                              // the next sequence number of this direction
+    uint32_t ack = 0;
+    uint16_t window = 0;                                // as in the last segment, not scaled
+    int window_scale = -1;                              // -1: its SYN was not seen
+    uint8_t flags = 0;                                  // TCP flags of all segments, ored
+    std::chrono::nanoseconds seen{};                    // steady clock, of the last segment
+};
+
+// Destruction does not detach: the programs stay, and forward. It ends the hold, though: the deadline takes effect.
 class Steering {
   public:
     virtual ~Steering() = default;
@@ -79,18 +93,29 @@ class Steering {
 
     // New packets are held from now on; the output gate of the active side stays open, so that it can drain. Returns when
     // no CPU is still delivering an earlier packet to it. Should nobody call release() within 'deadline', the programs
-    // themselves give input back to the side that was active.
+    // themselves give input back to the side that was active. Quick (under 1 ms) where RCU is expedited: host_settings.h.
     virtual Status halt(std::chrono::milliseconds deadline) = 0;
 
-    // Makes 'to' the active side (equal to the old one: the halt is called off): its output gate opens, the other closes, held packets
-    // are given to it in each port's order, then new ones go to it directly. Returns when no port holds packets any more.
+    // Makes 'to' the active side (equal to the old one: the halt is called off): its output gate opens, the other closes,
+    // held packets are given to it in each port's order, then new ones go to it directly. Returns when no port holds packets
+    // any more. Only after halt(). When the halt's deadline has passed it is an Error: the side that was active has input
+    // again, and gets the held packets too, late.
     virtual Result<ReleaseReport> release(Side to) = 0;
 
     virtual Bond bond() const = 0;
 
-    // Takes everything away. Only with A active and no halt. Safe to call twice.
+    // Learning of TCP sequence numbers at the ports' ingress, both directions of each connection between two ports. Off at
+    // first; costs a map look-up for each TCP segment. What was learned is kept until detach_all().
+    virtual Status learn_tcp(bool on) = 0;
+    virtual Result<std::vector<LearnedTcp>> learned() const = 0;
+
+    // Takes everything away, and puts back what was changed on the host. Only with A active and no halt. Safe to call twice.
     virtual Status detach_all() = 0;
 };
+
+// How tc programs are put on devices: as TCX links (Linux 6.6), or as filters of a clsact queueing discipline, with which
+// OVS's own ingress policing cannot be configured on the port meanwhile.
+enum class TcMethod { automatic, tcx, clsact };
 
 // Names and limits of one Steering.
 struct SteeringOptions {
@@ -98,9 +123,16 @@ struct SteeringOptions {
     std::string bpf_directory;              // of a bpffs: where programs and maps are pinned
     std::string b_namespace;                // path of B's network namespace, e.g. /run/netns/NAME
     uint32_t hold_packets_per_port = 65536;
+    uint32_t release_packets_per_second = 250'000;      // of all ports together; what the receiving side can take
+    TcMethod tc_method = TcMethod::automatic;
 };
 
-// The real one. Works in the calling process's network namespace (A's).
+// The real one. Works in the calling process's network namespace (A's). Needs CAP_SYS_ADMIN, CAP_BPF, CAP_NET_ADMIN. Used by
+// one thread at a time.
 Result<std::unique_ptr<Steering>> make_steering(SteeringOptions options);
+
+// Takes away what a Steering of these options left behind when its process died: pins, programs, devices. Input and output are
+// A's from then on. What it changed in A's taps (their queue lengths) stays.
+Status remove_steering_leftovers(const SteeringOptions& options);
 
 }  // namespace hitless::datapath

@@ -1,0 +1,184 @@
+#include "datapath/attached_port.h"
+
+#include <algorithm>
+
+#include "datapath/b_namespace.h"
+
+namespace hitless::datapath {
+
+namespace {
+
+// Large segments pass a leg uncut; its far end has the port's MTU.
+constexpr uint32_t leg_mtu = 65535;
+
+}  // namespace
+
+std::string leg_name(const std::string& prefix, uint32_t index) { return fmt::format("{}l{}", prefix, index); }
+std::string hold_name(const std::string& prefix, uint32_t index) { return fmt::format("{}h{}", prefix, index); }
+std::string tap_leg_name(const std::string& prefix, uint32_t index) { return fmt::format("{}t{}", prefix, index); }
+
+std::string AttachedPort::far_name() const {
+    return port_.tap ? tap_leg_name(context_.options.prefix, index_) : port_.name;
+}
+
+Result<std::unique_ptr<AttachedPort>> AttachedPort::attach(SteeringContext& context, const Port& port, uint32_t index) {
+    std::unique_ptr<AttachedPort> attached(new AttachedPort(context, port, index));
+    auto device = context.a_links.get(port.name);
+    if (!device.ok()) {
+        return ("port " + port.name) / device.error();
+    }
+    attached->device_ = *device;
+    context.programs.clear_counters(index);
+    auto status = attached->make_leg();
+    if (status.ok()) {
+        status = attached->put_programs();
+    }
+    if (!status.ok()) {
+        return ("port " + port.name) / status.error();
+    }
+    return attached;
+}
+
+Status AttachedPort::make_leg() {
+    const std::string near = leg_name(context_.options.prefix, index_), far = far_name();
+    Links::Peer peer = {.name = far, .namespace_fd = context_.b_namespace.get(), .mac = {}, .mtu = device_.mtu};
+    if (!port_.tap) {
+        peer.mac = device_.mac;   // B must have the same address, e.g. as that of its LOCAL port
+    }
+    TRY(context_.a_links.make_pair(near, leg_mtu, peer));
+    attached_ = true;   // from here on there is something to detach
+    TRY(disable_ipv6(near));
+    TRY(in_namespace(context_.b_namespace.get(), [&] { return disable_ipv6(far); }));
+    if (port_.tap) {
+        // The host's stack leaves the checksum to the device, and B's tap takes only complete packets.
+        TRY(disable_tx_offload(near));
+        // Packets of a hold come in a burst. The tap of B gets the same in stitch().
+        uint32_t length = std::max(device_.tx_queue_length, context_.options.hold_packets_per_port);
+        TRY(context_.a_links.change(port_.name, {.up = {}, .mtu = {}, .tx_queue_length = length}));
+    }
+    TRY(context_.b_links.change(far, {.up = true, .mtu = {}, .tx_queue_length = {}}));
+    TRY(context_.a_links.change(near, {.up = true, .mtu = {}, .tx_queue_length = {}}));
+    hold_ = TRY(Hold::make(hold_name(context_.options.prefix, index_), context_.options.hold_packets_per_port,
+                           context_.a_links));
+    entry_ = {.index = index_,
+              .port_ifindex = device_.ifindex,
+              .leg_ifindex = TRY(context_.a_links.get(near)).ifindex,
+              .hold_ifindex = hold_->ifindex(),
+              .tap = port_.tap,
+              .reserved = 0};
+    return {};
+}
+
+Status AttachedPort::put(int program, const std::string& device, unsigned ifindex, Hook hook, const char* pin) {
+    attachments_.push_back(TRY(Attachment::make(program, {device, ifindex, hook}, context_.tc_method,
+                                                fmt::format("{}/link_{}_{}", context_.options.bpf_directory, index_, pin))));
+    return {};
+}
+
+// In an order that never sends a packet to where nothing is ready: input comes last.
+Status AttachedPort::put_programs() {
+    Programs& programs = context_.programs;
+    for (unsigned ifindex : {entry_.port_ifindex, entry_.leg_ifindex, entry_.hold_ifindex}) {
+        TRY(programs.put_port(ifindex, entry_));
+    }
+    const std::string leg = leg_name(context_.options.prefix, index_);
+    TRY(put(programs.hold_out(), hold_->name(), entry_.hold_ifindex, Hook::egress, "hold_out"));
+    TRY(put(programs.hold_in(), hold_->name(), entry_.hold_ifindex, Hook::ingress, "hold_in"));
+    TRY(put(programs.leg_in(), leg, entry_.leg_ifindex, Hook::ingress, "leg_in"));
+    if (port_.tap) {
+        TRY(put(programs.tap_in(), port_.name, entry_.port_ifindex, Hook::ingress, "out"));
+        TRY(put(programs.tap_out(), port_.name, entry_.port_ifindex, Hook::egress, "in"));
+    } else {
+        TRY(put(programs.port_out(), port_.name, entry_.port_ifindex, Hook::egress, "out"));
+        TRY(put(programs.port_xdp(), port_.name, entry_.port_ifindex, Hook::xdp, "in"));
+    }
+    return {};
+}
+
+Status AttachedPort::stitch() {
+    if (!port_.tap) {
+        return {};
+    }
+    take_off_stitch();
+    const std::string far = far_name();
+    auto tap = context_.b_links.get(port_.name);
+    if (!tap.ok()) {
+        return make_error("port {}: the standby has not made its tap yet: {}", port_.name, tap.error().message);
+    }
+    unsigned leg_ifindex = TRY(context_.b_links.get(far)).ifindex;
+    TRY(context_.b_links.change(port_.name, {.up = true, .mtu = {}, .tx_queue_length =
+                                std::max(tap->tx_queue_length, context_.options.hold_packets_per_port)}));
+    TRY(context_.programs.put_stitch(leg_ifindex, tap->ifindex));
+    TRY(context_.programs.put_stitch(tap->ifindex, leg_ifindex));
+    stitched_ = {leg_ifindex, tap->ifindex};
+    return in_namespace(context_.b_namespace.get(), [&]() -> Status {
+        TRY(disable_ipv6(port_.name));
+        for (const auto& [device, ifindex, pin] :
+             {std::tuple{far, leg_ifindex, "stitch_leg"}, std::tuple{port_.name, tap->ifindex, "stitch_tap"}}) {
+            stitches_.push_back(TRY(Attachment::make(
+                context_.programs.stitch(), {device, ifindex, Hook::ingress}, context_.tc_method,
+                fmt::format("{}/link_{}_{}", context_.options.bpf_directory, index_, pin))));
+        }
+        return {};
+    });
+}
+
+void AttachedPort::take_off_stitch() {
+    static_cast<void>(in_namespace(context_.b_namespace.get(), [&]() -> Status {
+        stitches_.clear();
+        return {};
+    }).ok());
+    for (unsigned ifindex : stitched_) {
+        context_.programs.remove_stitch(ifindex);
+    }
+    stitched_.clear();
+}
+
+Status AttachedPort::detach() {
+    if (!std::exchange(attached_, false)) {
+        return {};
+    }
+    Status first;
+    auto note = [&](Status status) {
+        if (first.ok() && !status.ok()) {
+            first = ("port " + port_.name) / status.error();
+        }
+    };
+    for (; !attachments_.empty(); attachments_.pop_back()) {
+        note(attachments_.back().detach());
+    }
+    if (!stitches_.empty()) {
+        take_off_stitch();
+    }
+    hold_.reset();
+    note(context_.a_links.remove(leg_name(context_.options.prefix, index_)));
+    for (unsigned ifindex : {entry_.port_ifindex, entry_.leg_ifindex, entry_.hold_ifindex}) {
+        context_.programs.remove_port(ifindex);
+    }
+    if (port_.tap && context_.a_links.get(port_.name).ok()) {
+        note(context_.a_links.change(port_.name, {.up = {}, .mtu = {}, .tx_queue_length = device_.tx_queue_length}));
+    }
+    return first;
+}
+
+void AttachedPort::abandon() {
+    attached_ = false;
+    for (auto& attachment : attachments_) {
+        attachment.release();
+    }
+    for (auto& attachment : stitches_) {
+        attachment.release();
+    }
+}
+
+uint64_t AttachedPort::take_new_drops() {
+    auto drops = hold_->dropped(context_.a_links);
+    return drops.ok() ? *drops - std::exchange(queue_drops_, *drops) : 0;
+}
+
+bool AttachedPort::leg_up() const {
+    auto leg = context_.a_links.get(leg_name(context_.options.prefix, index_));
+    return leg.ok() && leg->up && leg->running && (!port_.tap || !stitches_.empty());
+}
+
+}  // namespace hitless::datapath

@@ -1,0 +1,84 @@
+// One port under steering: its leg, its hold and the programs on all of them.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "datapath/attachment.h"
+#include "datapath/hold.h"
+#include "datapath/links.h"
+#include "datapath/programs.h"
+#include "datapath/steering.h"
+
+namespace hitless::datapath {
+
+// What all ports of a Steering have in common.
+struct SteeringContext {
+    SteeringOptions options;
+    Programs programs;
+    Links a_links, b_links;
+    Fd b_namespace;
+    TcMethod tc_method;
+};
+
+// The devices that a Steering with 'prefix' makes for its port number 'index'.
+std::string leg_name(const std::string& prefix, uint32_t index);        // root end, in A's namespace
+std::string hold_name(const std::string& prefix, uint32_t index);       // in A's namespace
+std::string tap_leg_name(const std::string& prefix, uint32_t index);    // far end of a tap port's leg, in B's namespace
+
+class AttachedPort {
+  public:
+    // Input of the port is steered when this returns. On failure nothing of it stays.
+    static Result<std::unique_ptr<AttachedPort>> attach(SteeringContext& context, const Port& port, uint32_t index);
+
+    AttachedPort(const AttachedPort&) = delete;
+    AttachedPort& operator=(const AttachedPort&) = delete;
+    ~AttachedPort() { static_cast<void>(detach().ok()); }
+
+    // For a tap port: joins its leg with B's tap of the same name. Again after B made the tap anew.
+    Status stitch();
+
+    // Takes everything off and removes the devices. Goes on after a failure; returns the first.
+    Status detach();
+    // Leaves the programs and the leg where they are; the hold ends.
+    void abandon();
+
+    const Port& port() const { return port_; }
+    uint32_t index() const { return index_; }
+    Hold& hold() { return *hold_; }
+    bool leg_up() const;
+
+    // Packets that the hold's queue had no room for since the last call.
+    uint64_t take_new_drops();
+    // Packets lost in the hold since attach().
+    uint64_t dropped() const { return dropped_; }
+    void add_dropped(uint64_t packets) { dropped_ += packets; }
+
+  private:
+    AttachedPort(SteeringContext& context, const Port& port, uint32_t index)
+        : context_(context), port_(port), index_(index) {}
+
+    Status make_leg();
+    Status put_programs();
+    Status put(int program, const std::string& device, unsigned ifindex, Hook hook, const char* pin);
+    void take_off_stitch();
+    std::string far_name() const;
+
+    SteeringContext& context_;
+    Port port_;
+    uint32_t index_;
+    LinkInfo device_;                               // the port, as it was before
+    steer_port entry_{};
+    std::optional<Hold> hold_;
+    std::vector<Attachment> attachments_;           // taken off in reverse order
+    std::vector<Attachment> stitches_;              // in B's namespace
+    std::vector<unsigned> stitched_;
+    bool attached_ = false;
+    uint64_t queue_drops_ = 0, dropped_ = 0;
+};
+
+}  // namespace hitless::datapath

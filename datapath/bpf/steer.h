@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// What the programs of steer.bpf.c and the daemon (datapath/programs.cc) share: the layout of their maps. C and C++.
+#ifndef HITLESS_DATAPATH_BPF_STEER_H
+#define HITLESS_DATAPATH_BPF_STEER_H 1
+
+#include <linux/types.h>
+
+enum {
+    STEER_MAX_PORTS = 1024,     // ports attached at one time
+    STEER_STAMPS = 512,         // arrival times kept per port, see struct steer_stamps
+    STEER_LEARNED = 262144,     // TCP directions learned at one time
+};
+
+// The control word. Zero: everything goes to A, and A's output passes.
+//
+// The output gate needs no bits of its own: it is open for the side of STEER_SIDE_B, and closed for the other. During the
+// hold that is the draining side, from the release on the new one, and never both: frames that a standby made while its
+// tables were loaded have been seen on a host's wire when both were open.
+#define STEER_SIDE_B 0x1ULL             // the active side is B; not set: A
+#define STEER_MODE_MASK 0x6ULL
+#define STEER_DIRECT 0x0ULL             // input goes to the active side
+#define STEER_HOLD 0x2ULL               // input is held
+#define STEER_RELEASE 0x4ULL            // a port's input is held while packets of it are, then goes to the active side
+#define STEER_LEARN 0x8ULL              // keep the TCP sequence numbers that pass
+
+// One entry, mapped into the daemon. The daemon writes 'deadline_ns' before 'word', the programs read their clock before
+// 'deadline_ns': a new deadline that was written before the old one passed is therefore seen by all of them in time.
+struct steer_control {
+    __u64 word;
+    __u64 deadline_ns;      // CLOCK_MONOTONIC; after it HOLD and RELEASE mean DIRECT: nobody is left to release
+};
+
+// By ifindex of any device in A's namespace that a program is on: the port, its leg's root end, its hold tap.
+struct steer_port {
+    __u32 index;            // in 'counters' and 'stamps'
+    __u32 port_ifindex;
+    __u32 leg_ifindex;      // the leg's root end
+    __u32 hold_ifindex;
+    __u32 tap;              // the port is a tap of vswitchd's own
+    __u32 reserved;
+};
+
+// One a port, mapped into the daemon. Only the programs write, but for 'released', which only the daemon writes.
+struct steer_counters {
+    __u64 to_a, to_b;
+    __u64 from_a, from_b;
+    __u64 gated_a, gated_b;
+    __u64 reserved[2];
+    __u64 held;             // incremented before the packet goes into the hold
+    __u64 reserved_held[7];     // not in one cache line with what the other side writes
+    __u64 released;         // given on, or known to be lost in the hold; input goes direct again when it has caught up
+    __u64 reserved_released[7];
+};
+
+// When the packets in a port's hold arrived: that with number n (of 'held', from 0) at ns[n % STEER_STAMPS].
+struct steer_stamps {
+    __u64 ns[STEER_STAMPS];
+};
+
+// One direction of a TCP connection as it came in; IPv4 addresses mapped into IPv6 (::ffff:a.b.c.d). Network byte order.
+struct steer_tcp_key {
+    __u8 source[16], destination[16];
+    __u16 source_port, destination_port;
+};
+
+enum { STEER_TCP_NO_SCALE = 255 };
+
+// Host byte order.
+struct steer_tcp_state {
+    __u32 next_seq;         // highest sequence number + length (SYN and FIN count one)
+    __u32 ack;              // highest acknowledgement
+    __u16 window;           // of the last segment, not scaled
+    __u8 window_scale;      // from a SYN; STEER_TCP_NO_SCALE: none was seen
+    __u8 flags;             // all TCP flags seen, ored
+    __u32 reserved;
+    __u64 seen_ns;          // CLOCK_MONOTONIC, of the last segment
+};
+
+// A packet that goes back into a port's ingress passes XDP there a second time: it carries this header, which XDP takes off.
+struct steer_reentry_header {
+    __u64 secret;           // random: nobody on the wire can know it
+    __u8 reserved[4];
+    __u16 ethertype;        // unlike any other, or generic XDP would not look at the real one afterwards
+} __attribute__((packed));
+
+#endif

@@ -1,0 +1,235 @@
+#include "datapath/process_sockets.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <linux/sock_diag.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <thread>
+
+namespace hitless::datapath {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The tap that every userspace datapath has besides its bridges' own; it is never a port.
+constexpr const char* datapath_tap = "ovs-netdev";
+
+struct RemoteFile {
+    int number;             // in the process
+    std::string target;     // what /proc/PID/fd/NUMBER points to
+};
+
+Result<std::vector<RemoteFile>> files_of(pid_t pid) {
+    std::string directory = fmt::format("/proc/{}/fd", pid);
+    std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(directory.c_str()), ::closedir);
+    if (!entries) {
+        return make_errno_error(errno, "process {}: open files", pid);
+    }
+    std::vector<RemoteFile> files;
+    while (dirent* entry = ::readdir(entries.get())) {
+        char target[256];
+        ssize_t n = ::readlinkat(::dirfd(entries.get()), entry->d_name, target, sizeof target);
+        if (n > 0) {
+            files.push_back({std::atoi(entry->d_name), std::string(target, static_cast<size_t>(n))});
+        }
+    }
+    return files;
+}
+
+Result<Fd> open_process(pid_t pid) {
+    Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!fd) {
+        return make_errno_error(errno, "process {}", pid);
+    }
+    return fd;
+}
+
+// None where the process has closed it meanwhile. EPERM is an Error: all of them will fail.
+Result<Fd> duplicate(int pidfd, int number, pid_t pid) {
+    Fd fd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd, number, 0)));
+    if (!fd && errno != EBADF) {
+        return make_errno_error(errno, "process {}: cannot take its file {}", pid, number);
+    }
+    return fd;
+}
+
+int socket_option(int fd, int option) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    ::getsockopt(fd, SOL_SOCKET, option, &value, &size);
+    return value;
+}
+
+bool receives_packets(int fd) {
+    sockaddr_ll address = {};
+    socklen_t size = sizeof address;
+    // OVS also has one that is bound to no device, for sending.
+    return socket_option(fd, SO_DOMAIN) == AF_PACKET &&
+           ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 && address.sll_ifindex > 0;
+}
+
+bool is_port_tap(int fd) {
+    ifreq request = {};
+    return ::ioctl(fd, TUNGETIFF, &request) == 0 && (request.ifr_flags & IFF_TAP) &&
+           std::strcmp(request.ifr_name, datapath_tap) != 0;
+}
+
+uint32_t memory_info(int fd, int which) {
+    uint32_t info[SK_MEMINFO_VARS] = {};
+    socklen_t size = sizeof info;
+    ::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size);
+    return info[which];
+}
+
+in6_addr mapped(const in_addr& address) {
+    in6_addr result = {};
+    result.s6_addr[10] = result.s6_addr[11] = 0xff;
+    std::memcpy(result.s6_addr + 12, &address, sizeof address);
+    return result;
+}
+
+bool connected_to(int fd, std::span<const SocketAddress> addresses) {
+    sockaddr_storage peer = {};
+    socklen_t size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size)) {
+        return false;
+    }
+    in6_addr ip;
+    uint16_t port;
+    if (peer.ss_family == AF_INET) {
+        auto& in = reinterpret_cast<sockaddr_in&>(peer);
+        ip = mapped(in.sin_addr);
+        port = ntohs(in.sin_port);
+    } else {
+        auto& in = reinterpret_cast<sockaddr_in6&>(peer);
+        ip = in.sin6_addr;
+        port = ntohs(in.sin6_port);
+    }
+    return std::any_of(addresses.begin(), addresses.end(), [&](const SocketAddress& address) {
+        in_addr v4;
+        in6_addr v6;
+        if (::inet_pton(AF_INET, address.ip.c_str(), &v4) == 1) {
+            v6 = mapped(v4);
+        } else if (::inet_pton(AF_INET6, address.ip.c_str(), &v6) != 1) {
+            return false;
+        }
+        return address.port == port && std::memcmp(&v6, &ip, sizeof ip) == 0;
+    });
+}
+
+// An accepted Unix socket has its listener's path.
+bool accepted_management(int fd) {
+    sockaddr_un address = {};
+    socklen_t size = sizeof address;
+    if (socket_option(fd, SO_ACCEPTCONN) != 0 || ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) ||
+        size <= offsetof(sockaddr_un, sun_path)) {
+        return false;
+    }
+    size_t length = ::strnlen(address.sun_path, size - offsetof(sockaddr_un, sun_path));
+    std::string_view path(address.sun_path, length);
+    return path.ends_with(".mgmt") || path.ends_with(".snoop");
+}
+
+}  // namespace
+
+Result<ProcessSockets> ProcessSockets::open(pid_t pid) {
+    Fd pidfd = TRY(open_process(pid));
+    ProcessSockets sockets;
+    for (const RemoteFile& file : TRY(files_of(pid))) {
+        bool socket = file.target.starts_with("socket:");
+        if (!socket && file.target != "/dev/net/tun") {
+            continue;
+        }
+        Fd fd = TRY(duplicate(pidfd.get(), file.number, pid));
+        if (fd && socket && receives_packets(fd.get())) {
+            sockets.packet_.push_back(std::move(fd));
+        } else if (fd && !socket && is_port_tap(fd.get())) {
+            sockets.tap_.push_back(std::move(fd));
+        }
+    }
+    return sockets;
+}
+
+Status ProcessSockets::enlarge_receive_buffers(int bytes) {
+    for (const Fd& fd : packet_) {
+        // The kernel doubles what it is given, and reports that.
+        int half = bytes / 2;
+        if (socket_option(fd.get(), SO_RCVBUF) < bytes &&
+            ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &half, sizeof half)) {
+            return make_errno_error(errno, "packet socket: receive buffer of {} bytes", bytes);
+        }
+    }
+    return {};
+}
+
+bool ProcessSockets::empty() const {
+    return std::all_of(packet_.begin(), packet_.end(),
+                       [](const Fd& fd) { return memory_info(fd.get(), SK_MEMINFO_RMEM_ALLOC) == 0; }) &&
+           std::all_of(tap_.begin(), tap_.end(), [](const Fd& fd) {
+               pollfd request = {fd.get(), POLLIN, 0};
+               return ::poll(&request, 1, 0) == 0 || !(request.revents & POLLIN);
+           });
+}
+
+Status ProcessSockets::drain(const std::function<Status()>& round_trip, std::chrono::milliseconds limit) {
+    auto deadline = Clock::now() + limit;
+    do {
+        while (!empty()) {
+            if (Clock::now() > deadline) {
+                return make_error("packets are still waiting in the switch's sockets after {} ms", limit.count());
+            }
+            std::this_thread::sleep_for(std::chrono::microseconds(50));
+        }
+        // A packet that was taken from a queue is processed before the main loop gets to its control socket.
+        TRY(round_trip());
+    } while (!empty());
+    return {};
+}
+
+uint64_t ProcessSockets::dropped() const {
+    uint64_t packets = 0;
+    for (const Fd& fd : packet_) {
+        // Not PACKET_STATISTICS, which reading resets.
+        packets += memory_info(fd.get(), SK_MEMINFO_DROPS);
+    }
+    return packets;
+}
+
+Result<size_t> shutdown_sessions(pid_t pid, std::span<const SocketAddress> controllers) {
+    Fd pidfd = TRY(open_process(pid));
+    size_t count = 0;
+    for (const RemoteFile& file : TRY(files_of(pid))) {
+        if (!file.target.starts_with("socket:")) {
+            continue;
+        }
+        Fd fd = TRY(duplicate(pidfd.get(), file.number, pid));
+        if (!fd || socket_option(fd.get(), SO_TYPE) != SOCK_STREAM) {
+            continue;
+        }
+        int domain = socket_option(fd.get(), SO_DOMAIN);
+        bool session = domain == AF_UNIX ? accepted_management(fd.get())
+                       : (domain == AF_INET || domain == AF_INET6) && connected_to(fd.get(), controllers);
+        if (session && ::shutdown(fd.get(), SHUT_RDWR) == 0) {
+            count++;
+        }
+    }
+    return count;
+}
+
+}  // namespace hitless::datapath

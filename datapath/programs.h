@@ -1,0 +1,79 @@
+// The loaded programs of bpf/steer.bpf.c and their maps.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "datapath/bpf/steer.h"
+#include "datapath/steering.h"
+
+struct steer_bpf;
+
+namespace hitless::datapath {
+
+class Programs {
+  public:
+    // Loads them; their maps are pinned in 'directory' (of a bpffs) until unpin().
+    static Result<Programs> load(const std::string& directory);
+
+    Programs(Programs&&) noexcept;
+    Programs& operator=(Programs&&) noexcept;
+    ~Programs();
+
+    int port_xdp() const;
+    int port_out() const;
+    int leg_in() const;
+    int tap_in() const;
+    int tap_out() const;
+    int hold_in() const;
+    int hold_out() const;
+    int stitch() const;
+
+    // The control word: one store moves all ports. The deadline is written by set_deadline() before a word that needs it.
+    uint64_t word() const;
+    void set_word(uint64_t word);
+    void set_deadline(std::chrono::steady_clock::time_point deadline);
+
+    // Counters of the port with this index; live memory of the kernel.
+    steer_counters read_counters(uint32_t index) const;
+    uint64_t held(uint32_t index) const;
+    void set_released(uint32_t index, uint64_t released);
+    void clear_counters(uint32_t index);
+    // When the packet with number 'number' (from 0) came into the port's hold.
+    std::chrono::steady_clock::time_point arrival(uint32_t index, uint64_t number) const;
+
+    Status put_port(unsigned ifindex, const steer_port& port);
+    void remove_port(unsigned ifindex);
+    Status put_stitch(unsigned ifindex, unsigned other_ifindex);
+    void remove_stitch(unsigned ifindex);
+
+    Result<std::vector<LearnedTcp>> learned() const;
+
+    void unpin();
+
+  private:
+    struct Destroy {
+        void operator()(steer_bpf* skeleton) const;
+    };
+    // Memory of a map that programs and daemon share.
+    struct Unmap {
+        size_t size;
+        void operator()(void* memory) const;
+    };
+    template <typename T>
+    using Shared = std::unique_ptr<T, Unmap>;
+
+    Programs();
+    Status open(const std::string& directory);
+
+    std::unique_ptr<steer_bpf, Destroy> skeleton_;
+    Shared<steer_control> control_{nullptr, Unmap{0}};
+    Shared<steer_counters> counters_{nullptr, Unmap{0}};
+    Shared<steer_stamps> stamps_{nullptr, Unmap{0}};
+    std::vector<std::string> pins_;
+};
+
+}  // namespace hitless::datapath

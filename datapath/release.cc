@@ -1,0 +1,133 @@
+#include "datapath/release.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "datapath/softnet.h"
+
+namespace hitless::datapath {
+
+namespace {
+
+// Of one port before the next port's turn. A CPU's backlog holds 1000 packets (net.core.netdev_max_backlog).
+constexpr uint32_t batch = 32;
+
+// The programs end the RELEASE by themselves when this process made no progress for so long.
+constexpr auto stall_limit = std::chrono::seconds(1);
+
+// A release that is not done by then is ended: what the hold has not given by now is counted as lost in it.
+constexpr auto whole_limit = std::chrono::seconds(5);
+
+}  // namespace
+
+Release::Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedPort>>& ports, Clock::time_point halted)
+    : context_(context), halted_(halted) {
+    for (auto& port : ports) {
+        uint64_t released = context.programs.read_counters(port->index()).released;
+        ports_.push_back({port.get(), released, released});
+    }
+}
+
+Result<ReleaseReport> Release::run() {
+    for (;;) {
+        context_.programs.set_deadline(Clock::now() + stall_limit);
+        if (turn()) {
+            continue;
+        }
+        // A CPU may still be between its decision to hold and the count of it: after the wait it is not.
+        if (all_released()) {
+            TRY(wait_for_cpus());
+            if (all_released()) {
+                break;
+            }
+            continue;
+        }
+        TRY(account_for_drops());
+    }
+    for (const auto& progress : ports_) {
+        report_.held += progress.released - progress.held_before;
+    }
+    return report_;
+}
+
+// One batch of each port. False: no port had a packet.
+bool Release::turn() {
+    uint64_t moved_all = 0;
+    for (auto& progress : ports_) {
+        // Most ports hold nothing: no system call for them.
+        if (progress.released == context_.programs.held(progress.port->index())) {
+            continue;
+        }
+        auto moved = progress.port->hold().give_on(batch);
+        report_.dropped += moved.failed;
+        if (uint64_t packets = moved.packets + moved.failed) {
+            publish(progress, packets);
+            moved_all += packets;
+            pace(packets);
+        }
+    }
+    return moved_all;
+}
+
+void Release::publish(Progress& progress, uint64_t packets) {
+    uint32_t index = progress.port->index();
+    uint64_t held = context_.programs.held(index);
+    // The first of a batch has waited longest. Where its stamp was overwritten by a later packet's, the halt is the bound.
+    bool stamped = held - progress.released <= STEER_STAMPS;
+    auto since = stamped ? context_.programs.arrival(index, progress.released) : halted_;
+    auto waited = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - since);
+    report_.longest_wait = std::max(report_.longest_wait, waited);
+    progress.released += packets;
+    context_.programs.set_released(index, progress.released);
+}
+
+bool Release::all_released() const {
+    return std::all_of(ports_.begin(), ports_.end(), [this](const Progress& progress) {
+        return progress.released == context_.programs.held(progress.port->index());
+    });
+}
+
+// All holds were found empty, and yet ports hold packets: lost, because the queue was full, or on their way into it.
+Status Release::account_for_drops() {
+    bool late = Clock::now() - started_ > whole_limit;
+    std::vector<uint64_t> before;
+    for (const auto& progress : ports_) {
+        before.push_back(context_.programs.held(progress.port->index()));
+    }
+    TRY(wait_for_cpus());
+    for (size_t i = 0; i < ports_.size(); i++) {
+        Progress& progress = ports_[i];
+        uint64_t held = context_.programs.held(progress.port->index());
+        if (progress.released == held) {
+            continue;
+        }
+        // What was counted before the wait is now in the queue, or lost. Anything that came since makes that uncertain, but
+        // for the queue's own count of drops.
+        auto moved = progress.port->hold().give_on(batch);
+        if (moved.packets + moved.failed) {
+            report_.dropped += moved.failed;
+            publish(progress, moved.packets + moved.failed);
+            continue;
+        }
+        uint64_t missing = held - progress.released;
+        uint64_t lost = held == before[i] || late ? missing
+                        : std::min(missing, progress.port->take_new_drops());
+        report_.dropped += lost;
+        progress.port->add_dropped(lost);
+        progress.released += lost;
+        context_.programs.set_released(progress.port->index(), progress.released);
+    }
+    return {};
+}
+
+// Never faster than the receiving side takes packets: what overflows its queue is lost.
+void Release::pace(uint64_t packets) {
+    given_ += packets;
+    auto due = started_ + std::chrono::nanoseconds(given_ * 1'000'000'000 / context_.options.release_packets_per_second);
+    while (Clock::now() < due) {
+        // Shorter than a timer's slack: yields, and does not sleep.
+        std::this_thread::yield();
+    }
+}
+
+}  // namespace hitless::datapath

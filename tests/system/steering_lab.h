@@ -1,0 +1,90 @@
+// What steering_test.cc needs around the steering: hosts, two stock switches, traffic that is counted.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "datapath/b_namespace.h"
+#include "datapath/process_sockets.h"
+
+namespace hitless::test {
+
+// A stock ovs-vswitchd with its ovsdb-server, in a directory and a network namespace ("" is ours), with one bridge br0 of the
+// userspace datapath. Ends with the object.
+class StockSwitch {
+  public:
+    static Result<std::unique_ptr<StockSwitch>> start(const std::string& directory, const std::string& network_namespace,
+                                                      const std::string& hwaddr);
+    ~StockSwitch();
+
+    Status add_port(const std::string& name);
+    Result<std::string> vsctl(std::vector<std::string> arguments);
+    Result<std::string> appctl(std::vector<std::string> arguments);
+    Status round_trip();        // one turn of its main loop, on a connection that is kept
+    pid_t pid() const { return switch_pid_; }
+
+  private:
+    StockSwitch() = default;
+    Result<std::string> run(std::vector<std::string> argv);
+    std::string directory_, namespace_;
+    pid_t database_pid_ = 0, switch_pid_ = 0;
+    Fd control_;
+};
+
+// Hosts h1 (10.9.0.1), h2 (10.9.0.2)... behind ports p1, p2... with 9000 bytes of MTU on all.
+class Hosts {
+  public:
+    static Result<std::unique_ptr<Hosts>> make(int count);
+    std::string path(int number) const { return hosts_[static_cast<size_t>(number - 1)].path(); }
+
+  private:
+    Hosts() = default;
+    std::vector<datapath::NamedNamespace> hosts_;
+};
+
+// Numbered UDP packets of several streams at once, each from one namespace to another.
+class Traffic {
+  public:
+    struct Stream {
+        std::string from_namespace, from_ip, to_namespace, to_ip;   // namespace "": ours
+        size_t size = 64;
+        double packets_per_second = 0;
+    };
+    struct Count {
+        uint64_t sent = 0, received = 0, lost = 0, duplicated = 0, reordered = 0;
+        std::chrono::microseconds longest_delay{};
+    };
+
+    static Result<std::unique_ptr<Traffic>> start(std::vector<Stream> streams);
+    ~Traffic();
+    // Stops sending, waits for what is on its way, and counts, stream by stream.
+    std::vector<Count> stop();
+
+  private:
+    struct Line {
+        Stream stream;
+        Fd sender, receiver;
+        uint64_t sent = 0;
+        std::vector<uint64_t> arrived;      // numbers, in the order of arrival
+        std::chrono::nanoseconds longest_delay{};
+    };
+    Traffic() = default;
+    void send();
+    void receive();
+    std::vector<std::unique_ptr<Line>> lines_;
+    std::atomic<bool> sending_{true}, receiving_{true};
+    std::thread sender_, receiver_;
+};
+
+// Lost, duplicated and reordered, from the order of arrival of the numbers 0 to sent - 1.
+Traffic::Count count_arrivals(uint64_t sent, const std::vector<uint64_t>& arrived);
+
+}  // namespace hitless::test
