@@ -49,8 +49,8 @@ Result<std::string> ask_version(const fs::path& binary, std::chrono::millisecond
     options.limit = limit;
     options.output_limit_bytes = 1 << 20;
     std::string output = TRY(run_checked({binary.string(), "--version"}, options));
-    // Lines such as "DPDK 22.11.7" may follow.
-    static const std::regex pattern(R"(ovs-vswitchd \(Open vSwitch\) ([0-9]+\.[0-9]+\.[0-9]+[^\s]*))");
+    // It calls itself by its file's name: the build with DPDK says "ovs-vswitchd-dpdk (Open vSwitch) 3.1.0", and then "DPDK 22.11.7".
+    static const std::regex pattern(R"(ovs-vswitchd\S* \(Open vSwitch\) ([0-9]+\.[0-9]+\.[0-9]+\S*))");
     std::string first = output.substr(0, output.find('\n'));
     std::smatch match;
     if (!std::regex_match(first, match, pattern)) {
@@ -105,10 +105,13 @@ Release beside(const fs::path& vswitchd) {
 
 Result<Release> find_in_directory(const fs::path& directory) {
     auto flat = if_file(directory / "ovs-vswitchd");
+    if (!flat) {
+        flat = if_file(directory / "ovs-vswitchd-dpdk");
+    }
     auto release = flat ? beside(*flat) : find_debian_layout(directory);
     if (!release) {
-        return make_error("{}: has no ovs-vswitchd; it should be there, or in {}, {} or {} below", directory.string(),
-                          vswitchd_paths[0], vswitchd_paths[1], vswitchd_paths[2]);
+        return make_error("{}: has no ovs-vswitchd; it should be there (or ovs-vswitchd-dpdk), or below, in {}, {} or {}",
+                          directory.string(), vswitchd_paths[0], vswitchd_paths[1], vswitchd_paths[2]);
     }
     release->vswitchd = TRY(real_path(release->vswitchd));
     return *release;

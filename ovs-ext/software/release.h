@@ -17,7 +17,7 @@ struct Release {
     std::string version;                                      // "3.1.0", from ovs-vswitchd --version
     std::string package, package_version;                     // of a .deb; else empty
     std::string sha256;                                       // of the ovs-vswitchd binary, lower-case hexadecimal
-    std::filesystem::path vswitchd;                           // the real binary
+    std::filesystem::path vswitchd;                           // the real binary; its name need not be ovs-vswitchd
     std::optional<std::filesystem::path> ovsdb_server;        // where the release has one
     std::optional<std::filesystem::path> schema;              // vswitch.ovsschema, where the release has one
 };
@@ -30,8 +30,8 @@ struct Request {
 
 // Fetches and verifies. 'installed' is the path of the binary that "installed" stands for (what the running switch was started from).
 //
-// A directory has ovs-vswitchd, and perhaps ovsdb-server and vswitch.ovsschema, in itself or where Debian's packages have
-// them below it.
+// A directory has ovs-vswitchd (or ovs-vswitchd-dpdk), and perhaps ovsdb-server and vswitch.ovsschema, in itself or where Debian's
+// packages have them below it.
 //
 // A .deb is copied into 'staging', a new and empty directory made by the caller for this release alone, which is made private to
 // the user (mode 0700); the copy is checked whole (digest, archive, architecture, contents) before it is unpacked there. Its

@@ -24,7 +24,8 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 constexpr const char* switch_path = "usr/lib/openvswitch-switch/ovs-vswitchd";
-constexpr const char* good_switch = "#!/bin/sh\necho 'ovs-vswitchd (Open vSwitch) 3.9.1'\necho 'DPDK 24.11.0'\n";
+constexpr const char* good_switch = "#!/bin/sh\necho 'ovs-vswitchd (Open vSwitch) 3.9.1'\n";
+constexpr const char* good_dpdk_switch = "#!/bin/sh\necho 'ovs-vswitchd-dpdk (Open vSwitch) 3.9.2'\necho 'DPDK 24.11.0'\n";
 
 class SoftwareTest : public testing::Test {
   protected:
@@ -110,10 +111,10 @@ TEST_F(SoftwareTest, PackageIsTakenWithAllThatItHas) {
 }
 
 TEST_F(SoftwareTest, PackageOfTheBuildWithDpdkIsTaken) {
-    write(root() / "usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk", good_switch, true);
+    write(root() / "usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk", good_dpdk_switch, true);
     auto release = fetch_from(make_package());
     ASSERT_TRUE(release.ok()) << release.error().message;
-    EXPECT_EQ(release->version, "3.9.1");
+    EXPECT_EQ(release->version, "3.9.2");
     EXPECT_EQ(release->ovsdb_server, std::nullopt);
     EXPECT_EQ(release->schema, std::nullopt);
 }
@@ -338,6 +339,14 @@ TEST_F(SoftwareTest, DirectoryWithSwitchIsTaken) {
     EXPECT_TRUE(fs::is_empty(staging()));
 }
 
+TEST_F(SoftwareTest, DirectoryWithTheBuildWithDpdkIsTaken) {
+    write(root() / "ovs-vswitchd-dpdk", good_dpdk_switch, true);
+    auto release = fetch_from(root().string());
+    ASSERT_TRUE(release.ok()) << release.error().message;
+    EXPECT_EQ(release->version, "3.9.2");
+    EXPECT_EQ(release->vswitchd, root() / "ovs-vswitchd-dpdk");
+}
+
 TEST_F(SoftwareTest, DirectoryInDebianLayoutIsTakenAndLinksFollowed) {
     write(root() / "opt/3.9/ovs-vswitchd", good_switch, true);
     fs::create_directories(root() / "usr/sbin");
@@ -352,8 +361,9 @@ TEST_F(SoftwareTest, DirectoryInDebianLayoutIsTakenAndLinksFollowed) {
 TEST_F(SoftwareTest, DirectoryWithoutSwitchOrWithAnotherDigestIsRefused) {
     fs::create_directory(root());
     EXPECT_EQ(refusal(root().string()),
-              root().string() + ": has no ovs-vswitchd; it should be there, or in usr/lib/openvswitch-switch/ovs-vswitchd, "
-                                "usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk or usr/sbin/ovs-vswitchd below");
+              root().string() + ": has no ovs-vswitchd; it should be there (or ovs-vswitchd-dpdk), or below, in "
+                                "usr/lib/openvswitch-switch/ovs-vswitchd, "
+                                "usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk or usr/sbin/ovs-vswitchd");
     write(root() / "ovs-vswitchd", good_switch, true);
     EXPECT_THAT(refusal(root().string(), std::string(64, '0')), HasSubstr("/ovs-vswitchd: its SHA-256 is "));
 }
