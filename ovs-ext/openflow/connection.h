@@ -3,7 +3,9 @@
 // Seam over lib/vconn.c and lib/ofp-*.c of libopenvswitch. Blocking, one thread at a time.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,8 +27,10 @@ struct PacketOut {
 
 class Connection {
   public:
-    // Connects to the Unix domain socket at 'path' and agrees on OpenFlow 1.5. 'name' is what errors call the bridge.
-    static Result<Connection> open(const std::string& path, const std::string& name);
+    // Connects to the Unix domain socket at 'path' and agrees on OpenFlow 1.5. 'name' is what errors call the bridge. A switch
+    // that neither takes nor says anything for 'limit' is given up, here and in every other call.
+    static Result<Connection> open(const std::string& path, const std::string& name,
+                                   std::chrono::milliseconds limit = std::chrono::seconds(10));
     Connection(Connection&&) noexcept;
     Connection& operator=(Connection&&) noexcept;
     ~Connection();
@@ -40,6 +44,14 @@ class Connection {
 
     // Sends 'request' and returns its reply; for a multipart request, all parts.
     Result<std::vector<Message>> request(Message request);
+
+    // The same for many: all are on their way before the first is answered. Replies in the order of 'requests'.
+    Result<std::vector<std::vector<Message>>> requests(std::vector<Message> requests);
+
+    // Called, during any of the calls here, with every message that answers none of our requests (flow monitor updates,
+    // forwarded requests). send({}) waits for what the switch has said up to now.
+    using EventHandler = std::function<void(std::span<const uint8_t> message)>;
+    void on_event(EventHandler handler);
 
     // Runs 'packets' one after the other, each to its end before the next, and waits for the last.
     Status packet_outs(std::span<const PacketOut> packets);

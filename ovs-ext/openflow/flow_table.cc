@@ -1,0 +1,349 @@
+#include "base/openvswitch.h"
+
+#include "openflow/flow_table.h"
+
+#include "openflow/buffers.h"
+#include "openflow/tlv_fields.h"
+
+namespace hitless::openflow {
+
+namespace {
+
+constexpr size_t mod_offset = sizeof(ofp_header);                       // of the body of a flow mod
+constexpr size_t match_offset = mod_offset + sizeof(ofp11_flow_mod);    // of its match
+constexpr size_t key_match_offset = 3;
+constexpr uint8_t flow_mod_type = 14;   // OFPT_FLOW_MOD: the library has no public name for it
+
+// The header of a flow's statistics (OpenFlow 1.5.1 section 7.2.4.1).
+struct StatisticsHeader {
+    uint16_t reserved;
+    uint16_t length;   // network order, without padding
+};
+
+ofp11_flow_mod* mod_of(std::string& message) {
+    return reinterpret_cast<ofp11_flow_mod*>(message.data() + mod_offset);
+}
+
+const ofp11_flow_mod* mod_of(std::string_view message) {
+    return reinterpret_cast<const ofp11_flow_mod*>(message.data() + mod_offset);
+}
+
+template <typename T>
+void append(std::string& bytes, const T& part) {
+    bytes.append(reinterpret_cast<const char*>(&part), sizeof part);
+}
+
+// The OXM match at the start of 'bytes' with its padding; empty if malformed.
+std::string_view match_at(std::string_view bytes) {
+    ofp11_match_header header;
+    if (bytes.size() < sizeof header) {
+        return {};
+    }
+    std::memcpy(&header, bytes.data(), sizeof header);
+    size_t length = ROUND_UP(ntohs(header.length), 8);
+    return ntohs(header.type) == OFPMT_OXM && ntohs(header.length) >= sizeof header && length <= bytes.size()
+               ? bytes.substr(0, length)
+               : std::string_view();
+}
+
+void set_length(std::string& message) {
+    uint16_t length = htons(message.size());
+    std::memcpy(message.data() + offsetof(ofp_header, length), &length, sizeof length);
+}
+
+// A flow mod made of parts that are in the form of the wire.
+std::string make_flow_mod(const ofp11_flow_mod& body, std::string_view match, std::string_view instructions) {
+    std::string message;
+    message.reserve(match_offset + match.size() + instructions.size());
+    ofp_header header{};
+    header.version = OFP15_VERSION;
+    header.type = flow_mod_type;
+    append(message, header);
+    append(message, body);
+    message.append(match).append(instructions);
+    set_length(message);
+    return message;
+}
+
+ofp11_flow_mod plain_add() {
+    ofp11_flow_mod body{};
+    body.command = OFPFC_ADD;
+    body.buffer_id = htonl(UINT32_MAX);
+    body.out_port = ofputil_port_to_ofp11(OFPP_ANY);
+    body.out_group = htonl(OFPG_ANY);
+    return body;
+}
+
+// A decoded flow mod.
+struct Decoded {
+    ofputil_flow_mod mod{};
+    ofpbuf actions;
+    uint64_t stub[256];
+    ofperr error;
+
+    Decoded(std::string_view message, const vl_mff_map* fields) {
+        ofpbuf_use_stub(&actions, stub, sizeof stub);
+        error = ofputil_decode_flow_mod(&mod, reinterpret_cast<const ofp_header*>(message.data()), OFPUTIL_P_OF15_OXM,
+                                        nullptr, fields, &actions, OFPP_MAX, 255);
+    }
+    Decoded(const Decoded&) = delete;
+    Decoded& operator=(const Decoded&) = delete;
+    ~Decoded() {
+        if (!error) {
+            minimatch_destroy(&mod.match);
+        }
+        ofpbuf_uninit(&actions);
+    }
+};
+
+// All flows in 'match' of 'table' with that cookie; a mask of 0 means any cookie.
+Message flow_request(uint8_t table, uint64_t cookie, uint64_t cookie_mask, std::string_view match) {
+    ofpbuf* request = ofpraw_alloc(OFPRAW_OFPST11_FLOW_REQUEST, OFP15_VERSION, match.size());
+    auto* body = static_cast<ofp11_flow_stats_request*>(ofpbuf_put_zeros(request, sizeof(ofp11_flow_stats_request)));
+    body->table_id = table;
+    body->out_port = ofputil_port_to_ofp11(OFPP_ANY);
+    body->out_group = htonl(OFPG_ANY);
+    body->cookie = cookie;
+    body->cookie_mask = cookie_mask;
+    ofpbuf_put(request, match.data(), match.size());
+    return to_message(request);
+}
+
+// An OXM match of everything.
+std::string_view any_match() {
+    static constexpr char bytes[8] = {0, OFPMT_OXM, 0, 4, 0, 0, 0, 0};
+    return {bytes, sizeof bytes};
+}
+
+void sort_by_key(std::vector<Flow>& flows) {
+    auto less = [](const Flow& a, const Flow& b) { return a.key < b.key; };
+    if (!std::is_sorted(flows.begin(), flows.end(), less)) {
+        std::sort(flows.begin(), flows.end(), less);
+    }
+}
+
+}  // namespace
+
+FlowReader::FlowReader(vl_mff_map* fields) : fields_(fields) {}
+FlowReader::FlowReader(FlowReader&&) noexcept = default;
+FlowReader& FlowReader::operator=(FlowReader&&) noexcept = default;
+FlowReader::~FlowReader() = default;
+
+void FlowReader::Destroy::operator()(vl_mff_map* fields) const {
+    hitless_tlv_fields_destroy(fields);
+}
+
+Result<FlowReader> FlowReader::open(Connection& connection) {
+    auto reply = TRY(connection.request(to_message(ofpraw_alloc(OFPRAW_NXT_TLV_TABLE_REQUEST, OFP15_VERSION, 0))));
+    vl_mff_map* fields = nullptr;
+    int error = hitless_tlv_fields_create(reinterpret_cast<const ofp_header*>(reply.front().data()), &fields);
+    if (error) {
+        return make_error("bridge {}: TLV map: unreadable answer: {}", connection.name(),
+                          ofperr_get_name(static_cast<ofperr>(error)));
+    }
+    return FlowReader(fields);
+}
+
+void FlowReader::canonicalize(std::string& flow_mod) const {
+    Decoded decoded(flow_mod, fields_.get());
+    if (!decoded.error) {
+        flow_mod = to_bytes(ofputil_encode_flow_mod(&decoded.mod, OFPUTIL_P_OF15_OXM));
+    }
+}
+
+Status FlowReader::decode_reply(const Message& reply, std::vector<Flow>& flows) const {
+    ofpraw raw;
+    ofpbuf content = ofpbuf_const_initializer(reply.data(), reply.size());
+    if (ofpraw_pull(&raw, &content) || raw != OFPRAW_OFPST15_FLOW_REPLY) {
+        return make_error("flows: the switch does not answer in the form of OpenFlow 1.5");
+    }
+    std::string_view rest(static_cast<const char*>(content.data), content.size);
+    while (!rest.empty()) {
+        ofp15_flow_desc flow;
+        if (rest.size() < sizeof flow) {
+            return make_error("flows: malformed answer");
+        }
+        std::memcpy(&flow, rest.data(), sizeof flow);
+        size_t length = ntohs(flow.length);
+        if (length < sizeof flow || length > rest.size()) {
+            return make_error("flows: malformed answer");
+        }
+        std::string_view body = rest.substr(sizeof flow, length - sizeof flow);
+        std::string_view match = match_at(body);
+        body.remove_prefix(match.size());
+        StatisticsHeader statistics;
+        if (match.empty() || body.size() < sizeof statistics) {
+            return make_error("flows: malformed answer");
+        }
+        std::memcpy(&statistics, body.data(), sizeof statistics);
+        size_t statistics_length = ROUND_UP(ntohs(statistics.length), 8);
+        if (statistics_length > body.size()) {
+            return make_error("flows: malformed answer");
+        }
+        ofp11_flow_mod mod = plain_add();
+        mod.cookie = flow.cookie;
+        mod.table_id = flow.table_id;
+        mod.idle_timeout = flow.idle_timeout;
+        mod.hard_timeout = flow.hard_timeout;
+        mod.priority = flow.priority;
+        mod.flags = flow.flags;
+        mod.importance = flow.importance;
+        std::string flow_mod = make_flow_mod(mod, match, body.substr(statistics_length));
+        canonicalize(flow_mod);
+        std::string key = flow_key(flow_mod);
+        flows.push_back({std::move(key), std::move(flow_mod)});
+        rest.remove_prefix(length);
+    }
+    return {};
+}
+
+Result<std::vector<Flow>> FlowReader::read_all(Connection& connection) const {
+    auto replies = TRY(connection.request(flow_request(OFPTT_ALL, 0, 0, any_match())));
+    std::vector<Flow> flows;
+    for (Message& reply : replies) {
+        TRY(decode_reply(reply, flows));
+        Message().swap(reply);
+    }
+    sort_by_key(flows);
+    return flows;
+}
+
+Result<std::vector<Flow>> FlowReader::read(Connection& connection, std::span<const FlowEvent> events) const {
+    std::vector<Message> requests;
+    for (const FlowEvent& event : events) {
+        requests.push_back(flow_request(static_cast<uint8_t>(event.key[0]), event.cookie, UINT64_MAX,
+                                        std::string_view(event.key).substr(key_match_offset)));
+    }
+    auto replies = TRY(connection.requests(std::move(requests)));
+    std::vector<Flow> found;
+    for (size_t i = 0; i < events.size(); ++i) {
+        std::vector<Flow> candidates;   // the narrower flows too, and those of other priorities
+        for (const Message& reply : replies[i]) {
+            TRY(decode_reply(reply, candidates));
+        }
+        for (Flow& flow : candidates) {
+            if (flow.key == events[i].key) {
+                found.push_back(std::move(flow));
+                break;
+            }
+        }
+    }
+    sort_by_key(found);
+    return found;
+}
+
+Result<std::vector<FlowEvent>> FlowReader::events(std::span<const uint8_t> update) const {
+    ofpraw raw;
+    ofpbuf content = ofpbuf_const_initializer(update.data(), update.size());
+    if (ofpraw_pull(&raw, &content)) {
+        return make_error("flow monitor: malformed update");
+    }
+    std::vector<FlowEvent> events;
+    std::string_view rest(static_cast<const char*>(content.data), content.size);
+    while (!rest.empty()) {
+        ofp_flow_update_header header;
+        if (rest.size() < sizeof header) {
+            return make_error("flow monitor: malformed update");
+        }
+        std::memcpy(&header, rest.data(), sizeof header);
+        size_t length = ntohs(header.length);
+        uint16_t event = ntohs(header.event);
+        if (length < sizeof header || length > rest.size()) {
+            return make_error("flow monitor: malformed update");
+        }
+        if (event == OFPFME_PAUSED) {
+            events.push_back({FlowEvent::What::Lost, {}});
+        } else if (event <= OFPFME_MODIFIED) {
+            ofp_flow_update_full full;
+            if (length < sizeof full) {
+                return make_error("flow monitor: malformed update");
+            }
+            std::memcpy(&full, rest.data(), sizeof full);
+            std::string_view match = match_at(rest.substr(sizeof full, length - sizeof full));
+            if (match.empty()) {
+                return make_error("flow monitor: malformed update");
+            }
+            ofp11_flow_mod mod = plain_add();
+            mod.table_id = full.table_id;
+            mod.priority = full.priority;
+            std::string flow_mod = make_flow_mod(mod, match, {});
+            canonicalize(flow_mod);
+            events.push_back({event == OFPFME_REMOVED ? FlowEvent::What::Removed : FlowEvent::What::Changed,
+                              flow_key(flow_mod), full.cookie});
+        }
+        rest.remove_prefix(length);
+    }
+    return events;
+}
+
+std::string flow_key(std::string_view flow_mod) {
+    const ofp11_flow_mod* mod = mod_of(flow_mod);
+    std::string_view match = match_at(flow_mod.substr(match_offset));
+    std::string key;
+    key.reserve(key_match_offset + match.size());
+    key += static_cast<char>(mod->table_id);
+    append(key, mod->priority);
+    key.append(match);
+    return key;
+}
+
+void append_flow_add(std::string_view flow_mod, bool is_new, std::vector<Message>& messages) {
+    if (is_new && mod_of(flow_mod)->flags & htons(OFPFF_CHECK_OVERLAP)) {
+        std::string unchecked(flow_mod);
+        mod_of(unchecked)->flags &= ~htons(OFPFF_CHECK_OVERLAP);
+        messages.push_back(to_message(unchecked));
+    }
+    messages.push_back(to_message(flow_mod));
+}
+
+Message flow_removal(std::string_view flow_mod) {
+    ofp11_flow_mod body = plain_add();
+    body.command = OFPFC_DELETE_STRICT;
+    body.table_id = mod_of(flow_mod)->table_id;
+    body.priority = mod_of(flow_mod)->priority;
+    return to_message(make_flow_mod(body, match_at(flow_mod.substr(match_offset)), {}));
+}
+
+std::string describe_flow(std::string_view flow_mod) {
+    Decoded decoded(flow_mod, nullptr);
+    if (decoded.error) {
+        return to_text(flow_mod);
+    }
+    ofputil_flow_stats flow{};
+    minimatch_expand(&decoded.mod.match, &flow.match);
+    flow.cookie = decoded.mod.new_cookie;
+    flow.table_id = decoded.mod.table_id;
+    flow.priority = decoded.mod.priority;
+    flow.idle_timeout = decoded.mod.idle_timeout;
+    flow.hard_timeout = decoded.mod.hard_timeout;
+    flow.idle_age = flow.hard_age = -1;
+    flow.ofpacts = decoded.mod.ofpacts;
+    flow.ofpacts_len = decoded.mod.ofpacts_len;
+    flow.flags = decoded.mod.flags;
+    flow.importance = decoded.mod.importance;
+    Text text;
+    ofputil_flow_stats_format(text.get(), &flow, nullptr, nullptr, false);
+    return text.one_line();
+}
+
+Message flow_monitor_request() {
+    ofputil_flow_monitor_request request{};
+    request.id = 1;
+    request.command = OFPFMC_ADD;
+    request.flags = static_cast<ofp14_flow_monitor_flags>(OFPFMF_ADD | OFPFMF_REMOVED | OFPFMF_MODIFY);
+    request.out_port = OFPP_ANY;
+    request.out_group = OFPG_ANY;
+    request.table_id = OFPTT_ALL;
+    match_init_catchall(&request.match);
+    ofpbuf* message = ofpbuf_new(64);
+    ofputil_append_flow_monitor_request(&request, message, OFPUTIL_P_OF15_OXM);
+    return to_message(message);
+}
+
+bool is_flow_update(std::span<const uint8_t> message) {
+    ofptype type;
+    return !ofptype_decode(&type, reinterpret_cast<const ofp_header*>(message.data())) &&
+           type == OFPTYPE_FLOW_MONITOR_STATS_REPLY;
+}
+
+}  // namespace hitless::openflow

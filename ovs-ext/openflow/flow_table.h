@@ -1,0 +1,85 @@
+// Flows in canonical form: what a switch tells of them (OpenFlow 1.5.1 section 7.3.5.2, flow descriptions and statistics), as
+// the flow mod that makes them.
+//
+// The canonical form comes from decoding with libopenvswitch and encoding again: two switches of different versions that order
+// match fields differently give equal bytes. A flow that this library cannot decode (a field or action of a newer switch) keeps
+// the bytes that the switch gave.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "openflow/connection.h"
+
+struct vl_mff_map;
+
+namespace hitless::openflow {
+
+struct Flow {
+    std::string key;        // table (1 byte), priority (2, network order), match: orders flows, and names one among all
+    std::string flow_mod;   // OFPT_FLOW_MOD with OFPFC_ADD and transaction id 0
+
+    bool operator==(const Flow&) const = default;
+};
+
+// What a flow monitor says of one flow, or of itself.
+struct FlowEvent {
+    enum class What {
+        Changed,   // added or modified
+        Removed,
+        Lost,      // the switch had no room for more events (OFPFME_PAUSED): any flow may have changed
+    };
+    What what;
+    std::string key;
+    uint64_t cookie = 0;   // network order
+};
+
+// Reads flows as one switch tells of them: the lengths of tun_metadata fields are the switch's own (its TLV map).
+class FlowReader {
+  public:
+    static Result<FlowReader> open(Connection& connection);
+    FlowReader(FlowReader&&) noexcept;
+    FlowReader& operator=(FlowReader&&) noexcept;
+    ~FlowReader();
+
+    // All flows that the switch shows, of all tables, sorted by key.
+    Result<std::vector<Flow>> read_all(Connection& connection) const;
+
+    // The flows of these 'events' (Changed; the keys differ) that there are now, sorted by key.
+    Result<std::vector<Flow>> read(Connection& connection, std::span<const FlowEvent> events) const;
+
+    // The content of a flow monitor's update.
+    Result<std::vector<FlowEvent>> events(std::span<const uint8_t> update) const;
+
+  private:
+    explicit FlowReader(vl_mff_map* fields);
+    Status decode_reply(const Message& reply, std::vector<Flow>& flows) const;
+    void canonicalize(std::string& flow_mod) const;
+
+    struct Destroy {
+        void operator()(vl_mff_map* fields) const;
+    };
+    std::unique_ptr<vl_mff_map, Destroy> fields_;   // null: no TLV map
+};
+
+// The key of the flow that a canonical flow mod makes.
+std::string flow_key(std::string_view flow_mod);
+
+// Appends what makes the flow, whether or not it is there. 'is_new' says that it is not: a flow with the flag check_overlap is
+// then made in two steps, for the switch looks for overlaps only when a flow is new and one that came after it may overlap.
+void append_flow_add(std::string_view flow_mod, bool is_new, std::vector<Message>& messages);
+Message flow_removal(std::string_view flow_mod);
+
+// As ovs-ofctl dump-flows prints it, without statistics.
+std::string describe_flow(std::string_view flow_mod);
+
+// Asks for events of all flows of all tables; they come to the connection's event handler (is_flow_update()).
+Message flow_monitor_request();
+bool is_flow_update(std::span<const uint8_t> message);
+
+}  // namespace hitless::openflow

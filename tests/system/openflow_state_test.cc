@@ -1,0 +1,322 @@
+// TLV maps, meters, groups and flows between two real switches.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "dummy_switch.h"
+#include "state/bridge_key.h"
+#include "state/flows.h"
+#include "state/groups.h"
+#include "state/meters.h"
+#include "state/tlv_map.h"
+
+namespace hitless {
+namespace {
+
+using state::Changes;
+using state::Entry;
+using state::Kind;
+using state::Snapshot;
+using test::DummySwitch;
+
+const std::vector<std::string> meters = {
+    "meter=1,kbps,burst,band=type=drop,rate=5000,burst_size=500",
+    "meter=2,pktps,band=type=drop,rate=100",
+    "meter=controller,pktps,band=type=drop,rate=1000",
+};
+
+const std::vector<std::string> groups = {
+    "group_id=1,type=all,bucket=output:1,bucket=set_field:3->reg0,output:2",
+    "group_id=2,type=select,selection_method=hash,fields(ip_src,ip_dst),bucket=bucket_id:7,weight:10,output:1,"
+        "bucket=bucket_id:9,weight:30,output:2",
+    "group_id=3,type=select,selection_method=dp_hash,selection_method_param=5,bucket=weight:1,output:1",
+    "group_id=4,type=indirect,bucket=group:9",   // refers to one that comes later
+    "group_id=5,type=ff,bucket=watch_port:1,output:1,bucket=watch_group:1,output:2",
+    "group_id=9,type=all,bucket=group:1,bucket=output:3",
+    "group_id=10,type=all",
+};
+
+const std::vector<std::string> flows = {
+    "table=0,priority=0,actions=drop",
+    "table=0,priority=100,cookie=0xabcdef,importance=7,idle_timeout=600,hard_timeout=6000,send_flow_rem,ip,"
+        "nw_dst=10.0.0.0/8,actions=resubmit(,1)",
+    "table=0,priority=101,no_packet_counts,no_byte_counts,reset_counts,ip6,ipv6_src=fe80::/10,actions=goto_table:2",
+    "table=0,priority=102,check_overlap,tcp,tp_dst=0x100/0xff00,actions=ct(commit,zone=5,"
+        "nat(src=10.1.1.1-10.1.1.9:5000-6000,random),exec(set_field:0x5/0xf->ct_mark,"
+        "set_field:0x1234567890->ct_label)),resubmit(,3)",
+    "table=0,priority=103,udp,actions=ct(table=4,zone=NXM_NX_REG1[0..15],alg=tftp,nat)",
+    "table=0,priority=104,ct_state=+trk+est-new,ct_mark=5,ip,actions=ct_clear,output:2",
+    "table=0,priority=105,tun_metadata0=0x1234,tun_metadata3=0xff/0xff,actions=set_field:0x77->tun_metadata0,"
+        "move:NXM_OF_ETH_SRC[0..15]->tun_metadata3[0..15],output:1",
+    "table=1,priority=200,arp,actions=learn(table=9,idle_timeout=30,fin_idle_timeout=3,priority=7,cookie=0x99,"
+        "delete_learned,limit=100,result_dst=reg2[3],NXM_OF_VLAN_TCI[0..11],NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],"
+        "load:0x5->NXM_NX_REG5[],output:NXM_OF_IN_PORT[]),NORMAL",
+    "table=1,priority=201,conj_id=7,ip,actions=output:3",
+    "table=1,priority=201,ip,nw_src=1.2.3.4,actions=conjunction(7,1/2)",
+    "table=1,priority=201,ip,nw_dst=1.2.3.5,actions=conjunction(7,2/2)",
+    "table=2,priority=1,actions=clone(set_field:aa:bb:cc:dd:ee:ff->eth_dst,output:1),check_pkt_larger(1500)->reg0[0],"
+        "sample(probability=100,collector_set_id=1,obs_domain_id=2,obs_point_id=3),output:2",
+    "table=2,priority=2,vlan_tci=0x1005/0x1fff,actions=meter:1,group:4,write_metadata:0x1/0xff",
+    "table=2,priority=3,in_port=1,actions=write_actions(group:5),goto_table:20",
+    "table=3,priority=4,mpls,mpls_label=5,actions=pop_mpls:0x0800,dec_ttl,push_vlan:0x88a8,set_queue:3,output:4",
+    "table=3,priority=5,in_port=2,actions=controller(max_len=77,reason=action,userdata=01.02.03,pause,meter_id=2)",
+    "table=4,priority=6,reg0=0x5/0xff,xreg1=7,actions=push:NXM_NX_REG0[],pop:NXM_NX_REG1[],"
+        "multipath(eth_src,50,modulo_n,4,0,reg3[0..3]),bundle(eth_src,0,hrw,ofport,members:1,2),note:01.02.03.04",
+    "table=253,priority=65535,in_port=LOCAL,actions=in_port",
+    "table=5,priority=1,dl_type=0x894f,nsh_spi=0x123,actions=decap(),enqueue:1:2",
+};
+
+Snapshot value_of(Result<Snapshot> result) {
+    if (!result) {
+        ADD_FAILURE() << result.error().message;
+        return {};
+    }
+    return std::move(*result);
+}
+
+// The lines of what ovs-ofctl prints, without the first, which has the transaction id. The switch prints in the order of a hash.
+std::vector<std::string> sorted_body(const std::string& text) {
+    std::istringstream in(text);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(in, line);) {
+        lines.push_back(line);
+    }
+    EXPECT_FALSE(lines.empty());
+    lines.erase(lines.begin());
+    std::sort(lines.begin(), lines.end());
+    return lines;
+}
+
+void expect_ok(const Status& status) {
+    EXPECT_TRUE(status.ok()) << (status.ok() ? "" : status.error().message);
+}
+
+class OpenflowState : public testing::Test {
+  protected:
+    OpenflowState() : a_(Side::A, switch_a_.control_paths()), b_(Side::B, switch_b_.control_paths()) {
+        kinds_.push_back(std::make_unique<state::TlvMap>());
+        kinds_.push_back(std::make_unique<state::Meters>());
+        kinds_.push_back(std::make_unique<state::Groups>());
+        auto flows = std::make_unique<state::Flows>();
+        flows_ = flows.get();
+        kinds_.push_back(std::move(flows));
+    }
+
+    void SetUp() override {
+        for (const char* bridge : {"br0", "br1"}) {
+            switch_a_.ofctl("add-tlv-map", bridge,
+                            {"{class=0xffff,type=0,len=4}->tun_metadata0,{class=0xffff,type=1,len=8}->tun_metadata3"});
+            for (const std::string& meter : meters) {
+                switch_a_.ofctl("add-meter", bridge, {meter});
+            }
+            // In an order that the switch takes.
+            for (size_t i : {0, 1, 2, 5, 3, 4, 6}) {
+                switch_a_.ofctl("add-group", bridge, {groups[i]});
+            }
+        }
+        std::string file = switch_a_.directory() + "/flows";
+        std::ofstream out(file);
+        for (const std::string& flow : flows) {
+            out << flow << '\n';
+        }
+        out.close();
+        switch_a_.ofctl("add-flows", "br0", {file});
+        switch_a_.ofctl("add-flow", "br1", {"table=7,in_port=1,actions=output:2"});
+    }
+
+    void copy(instance::Control& from, instance::Control& to) {
+        for (auto& kind : kinds_) {
+            Snapshot source = value_of(kind->dump(from));
+            expect_ok(kind->load(to, state::diff(source, value_of(kind->dump(to)))));
+            expect_same(*kind, source, value_of(kind->dump(to)));
+        }
+    }
+
+    static void expect_same(const Kind& kind, const Snapshot& expected, const Snapshot& actual) {
+        Changes changes = state::diff(expected, actual);
+        for (const Entry& entry : changes.add) {
+            ADD_FAILURE() << kind.name() << ": missing: " << kind.describe(entry);
+        }
+        for (const Entry& entry : changes.change) {
+            ADD_FAILURE() << kind.name() << ": differs from: " << kind.describe(entry);
+        }
+        for (const Entry& entry : changes.remove) {
+            ADD_FAILURE() << kind.name() << ": extra: " << kind.describe(entry);
+        }
+    }
+
+    // What ovs-ofctl itself says of the difference.
+    std::string differences(const std::string& bridge) {
+        auto output = run_program({"ovs-ofctl", "-OOpenFlow15", "diff-flows", "unix:" + switch_a_.mgmt(bridge),
+                                   "unix:" + switch_b_.mgmt(bridge)});
+        return output ? output->standard_output + output->standard_error : output.error().message;
+    }
+
+    DummySwitch switch_a_{{"br0", "br1"}}, switch_b_{{"br0", "br1"}};
+    instance::Control a_, b_;
+    std::vector<std::unique_ptr<Kind>> kinds_;
+    state::Flows* flows_;
+};
+
+TEST_F(OpenflowState, EverythingIsCopiedAndIsThenTheSame) {
+    EXPECT_EQ(value_of(kinds_[0]->dump(a_)).size(), 4u);
+    EXPECT_EQ(value_of(kinds_[1]->dump(a_)).size(), 2 * meters.size());
+    EXPECT_EQ(value_of(kinds_[2]->dump(a_)).size(), 2 * groups.size());
+    EXPECT_EQ(value_of(kinds_[3]->dump(a_)).size(), flows.size() + 1);
+    copy(a_, b_);
+    EXPECT_EQ(differences("br0"), "");
+    EXPECT_EQ(differences("br1"), "");
+    for (const char* command : {"dump-groups", "dump-meters", "dump-tlv-map"}) {
+        EXPECT_EQ(sorted_body(switch_a_.ofctl(command, "br0")), sorted_body(switch_b_.ofctl(command, "br0")));
+    }
+}
+
+TEST_F(OpenflowState, WhatIsExtraIsRemovedAndWhatDiffersIsReplaced) {
+    copy(a_, b_);
+    switch_b_.ofctl("mod-meter", "br0", {"meter=1,kbps,band=type=drop,rate=1"});
+    switch_b_.ofctl("add-meter", "br0", {"meter=4,kbps,band=type=drop,rate=1"});
+    switch_b_.ofctl("mod-group", "br0", {"group_id=1,type=all,bucket=output:4"});
+    switch_b_.ofctl("add-group", "br0", {"group_id=77,type=all,bucket=output:4"});
+    switch_b_.ofctl("del-groups", "br0", {"group_id=9"});
+    switch_b_.ofctl("add-flow", "br0", {"table=9,tcp,actions=output:1"});
+    switch_b_.ofctl("add-flow", "br0", {"table=0,priority=100,cookie=0xabcdef,importance=8,idle_timeout=600,"
+                                        "hard_timeout=6000,send_flow_rem,ip,nw_dst=10.0.0.0/8,actions=resubmit(,1)"});
+    switch_b_.ofctl("del-flows", "br1");
+    copy(a_, b_);
+    EXPECT_EQ(differences("br0"), "");
+    EXPECT_EQ(differences("br1"), "");
+}
+
+TEST_F(OpenflowState, ARoundTripLeavesTheFirstSwitchAsItWas) {
+    std::vector<Snapshot> before;
+    for (auto& kind : kinds_) {
+        before.push_back(value_of(kind->dump(a_)));
+    }
+    copy(a_, b_);
+    switch_a_.ofctl("del-flows", "br0");
+    switch_a_.ofctl("del-groups", "br0");
+    switch_a_.ofctl("del-meters", "br0");
+    copy(b_, a_);
+    for (size_t i = 0; i < kinds_.size(); ++i) {
+        expect_same(*kinds_[i], before[i], value_of(kinds_[i]->dump(a_)));
+    }
+}
+
+TEST_F(OpenflowState, FlowsThatChangeWhileFollowedAreSeen) {
+    expect_ok(flows_->follow(a_));
+    Snapshot snapshot = value_of(flows_->dump(a_));
+    snapshot = value_of(flows_->changed_since(a_, std::move(snapshot)));
+    auto changed = [&](const std::string& command, const std::vector<std::string>& arguments) {
+        switch_a_.ofctl(command, "br0", arguments);
+        Snapshot before = snapshot;
+        snapshot = value_of(flows_->changed_since(a_, std::move(snapshot)));
+        expect_same(*flows_, value_of(flows_->dump(a_)), snapshot);
+        return state::diff(snapshot, before);
+    };
+    EXPECT_EQ(changed("add-flow", {"table=30,importance=3,send_flow_rem,tcp,actions=output:1"}).add.size(), 1u);
+    EXPECT_EQ(changed("add-flow", {"table=30,importance=4,tcp,actions=output:1"}).change.size(), 1u);
+    EXPECT_EQ(changed("mod-flows", {"table=30,actions=output:2"}).change.size(), 1u);
+    EXPECT_EQ(changed("add-flow", {"table=0,priority=105,tun_metadata0=0x4321,actions=drop"}).add.size(), 1u);
+    EXPECT_EQ(changed("add-flow", {"table=0,priority=0,cookie=5,actions=output:1"}).change.size(), 1u);
+    EXPECT_EQ(changed("del-flows", {"table=30"}).remove.size(), 1u);
+    EXPECT_EQ(changed("del-groups", {"group_id=4"}).remove.size(), 1u);   // takes the flow that refers to it along
+    // A flow that comes and goes between two looks.
+    switch_a_.ofctl("add-flow", "br0", {"table=31,actions=drop"});
+    EXPECT_TRUE(changed("del-flows", {"table=31"}).empty());
+    // What the datapath learns: one flow, and the one that is added here.
+    EXPECT_EQ(changed("add-flow", {"table=0,priority=110,arp,actions=resubmit(,1)"}).add.size(), 1u);
+    switch_a_.appctl({"netdev-dummy/receive", "br0p1",
+                      "in_port(1),eth(src=50:54:00:00:00:05,dst=ff:ff:ff:ff:ff:ff),eth_type(0x0806),"
+                      "arp(sip=1.1.1.1,tip=1.1.1.2,op=1,sha=50:54:00:00:00:05,tha=00:00:00:00:00:00)"});
+    for (int i = 0; i < 100 && switch_a_.ofctl("dump-flows", "br0", {"table=9"}).find("priority=7") == std::string::npos; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_EQ(changed("add-flow", {"table=32,actions=drop"}).add.size(), 2u);
+}
+
+TEST_F(OpenflowState, MoreChangesThanAFlowMonitorHoldsAreSeen) {
+    expect_ok(flows_->follow(a_));
+    Snapshot snapshot = value_of(flows_->dump(a_));
+    std::string file = switch_a_.directory() + "/many";
+    {
+        std::ofstream out(file);
+        for (int i = 0; i < 20'000; ++i) {
+            out << "table=40,tcp,tp_dst=" << i << ",actions=output:1\n";
+        }
+    }
+    switch_a_.ofctl("add-flows", "br0", {file});
+    snapshot = value_of(flows_->changed_since(a_, std::move(snapshot)));
+    EXPECT_EQ(snapshot.size(), flows.size() + 1 + 20'000);
+    switch_a_.ofctl("del-flows", "br0", {"table=40,tcp,tp_dst=7"});
+    snapshot = value_of(flows_->changed_since(a_, std::move(snapshot)));
+    expect_same(*flows_, value_of(flows_->dump(a_)), snapshot);
+}
+
+TEST_F(OpenflowState, GroupsAndMetersThatChangeWhileFollowedAreSeen) {
+    for (size_t i : {1, 2}) {
+        Kind& kind = *kinds_[i];
+        expect_ok(kind.follow(a_));
+        Snapshot snapshot = value_of(kind.dump(a_));
+        auto expect_seen = [&](const std::string& command, const std::vector<std::string>& arguments) {
+            switch_a_.ofctl(command, "br0", arguments);
+            Snapshot before = snapshot;
+            snapshot = value_of(kind.changed_since(a_, std::move(snapshot)));
+            EXPECT_EQ(state::diff(snapshot, before).size(), 1u) << command;
+            expect_same(kind, value_of(kind.dump(a_)), snapshot);
+        };
+        if (i == 1) {
+            expect_seen("add-meter", {"meter=5,kbps,band=type=drop,rate=1"});
+            expect_seen("mod-meter", {"meter=5,kbps,band=type=drop,rate=2"});
+            expect_seen("del-meter", {"meter=5"});
+        } else {
+            expect_seen("add-group", {"group_id=50,type=all"});
+            expect_seen("mod-group", {"group_id=50,type=all,bucket=output:1"});
+            expect_seen("insert-buckets", {"group_id=50,command_bucket_id=last,bucket=bucket_id:3,output:2"});
+            expect_seen("del-groups", {"group_id=50"});
+        }
+    }
+}
+
+TEST_F(OpenflowState, GroupsThatReferToEachOtherInACircleAreCopied) {
+    switch_a_.ofctl("add-group", "br0", {"group_id=60,type=all"});
+    switch_a_.ofctl("add-group", "br0", {"group_id=61,type=select,bucket=group:60"});
+    switch_a_.ofctl("mod-group", "br0", {"group_id=60,type=all,bucket=group:61"});
+    copy(a_, b_);
+}
+
+TEST_F(OpenflowState, AFlowThatChecksOverlapIsCopiedAfterTheFlowThatOverlaps) {
+    switch_a_.ofctl("add-flow", "br0", {"table=50,priority=9,check_overlap,tcp,actions=drop"});
+    switch_a_.ofctl("add-flow", "br0", {"table=50,priority=9,ip,nw_src=1.1.1.1,actions=drop"});
+    switch_b_.ofctl("add-flow", "br0", {"table=50,priority=9,ip,nw_src=1.1.1.1,actions=drop"});
+    copy(a_, b_);
+    EXPECT_NE(switch_b_.ofctl("dump-flows", "br0", {"table=50"}).find("check_overlap"), std::string::npos);
+}
+
+TEST_F(OpenflowState, ARefusedFlowIsNamedAndItsBundleLeavesNothing) {
+    Snapshot snapshot = value_of(flows_->dump(a_));
+    Status loaded = flows_->load(b_, {snapshot, {}, {}});   // B has no meters, groups and TLV map
+    ASSERT_FALSE(loaded.ok());
+    EXPECT_NE(loaded.error().message.find("OFPT_FLOW_MOD"), std::string::npos) << loaded.error().message;
+    EXPECT_NE(loaded.error().message.find("br0"), std::string::npos);
+    for (const Entry& entry : value_of(flows_->dump(b_))) {
+        EXPECT_NE(state::bridge_of(entry), "br0");
+    }
+}
+
+TEST_F(OpenflowState, EntriesAreDescribedInTheWordsOfOfctl) {
+    bool seen = false;
+    for (const Entry& entry : value_of(flows_->dump(a_))) {
+        seen = seen || flows_->describe(entry) ==
+                           "br0: table=1, priority=201,ip,nw_src=1.2.3.4 actions=conjunction(7,1/2)";
+    }
+    EXPECT_TRUE(seen);
+    EXPECT_EQ(kinds_[0]->describe(value_of(kinds_[0]->dump(a_))[1]), "br0: {class=0xffff,type=0x1,len=8}->tun_metadata3");
+    EXPECT_EQ(kinds_[1]->describe(value_of(kinds_[1]->dump(a_))[1]), "br0: meter=2 pktps bands= type=drop rate=100");
+    EXPECT_EQ(kinds_[2]->describe(value_of(kinds_[2]->dump(a_))[6]), "br0: group_id=10,type=all");
+}
+
+}  // namespace
+}  // namespace hitless
