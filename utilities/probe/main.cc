@@ -147,6 +147,8 @@ int main(int argc, char** argv) {
     run->add_option("--send-cpu", udp.send_cpu, "CPU of the sending thread")->check(CLI::Range(0, CPU_SETSIZE - 1));
     run->add_option("--receive-cpu", udp.receive_cpu, "CPU of the receiving thread")->check(CLI::Range(0, CPU_SETSIZE - 1));
 
+    run->add_flag("--realtime", udp.realtime, "send and receive before all ordinary processes (SCHED_FIFO)");
+
     TcpOptions tcp;
     unsigned interval_ms = 20, grace_ms = 15000;
     CLI::App* hold = app.add_subcommand("tcp", "long TCP connections that must survive");

@@ -47,7 +47,7 @@ class Run {
     Run& operator=(const Run&) = delete;
 
     Status open();
-    void start();
+    Status start();
     Status wait_connected();
     void wait_end();
     void drain();
@@ -115,21 +115,30 @@ Status Run::open() {
     return {};
 }
 
-void pin(std::thread& thread, std::optional<int> cpu) {
+Status place(std::thread& thread, std::optional<int> cpu, bool realtime) {
     if (cpu) {
         cpu_set_t set;
         CPU_ZERO(&set);
         CPU_SET(static_cast<size_t>(*cpu), &set);
-        pthread_setaffinity_np(thread.native_handle(), sizeof set, &set);
+        if (const int error = pthread_setaffinity_np(thread.native_handle(), sizeof set, &set)) {
+            return make_errno_error(error, "cannot pin a thread to CPU {}", *cpu);
+        }
     }
+    if (realtime) {
+        const sched_param parameter{sched_get_priority_min(SCHED_FIFO)};
+        if (const int error = pthread_setschedparam(thread.native_handle(), SCHED_FIFO, &parameter)) {
+            return make_errno_error(error, "cannot get real-time priority; leave --realtime out, or run as root");
+        }
+    }
+    return {};
 }
 
-void Run::start() {
+Status Run::start() {
     receiver_ = std::thread([this] { receive_status_ = receive_streams(streams_, reverse_of_, id_, stop_receiving_); });
-    pin(receiver_, options_.receive_cpu);
     sender_ = std::thread(
         [this] { send_streams(streams_, {id_, options_.rate_pps, options_.size_bytes}, phase_); });
-    pin(sender_, options_.send_cpu);
+    TRY(place(receiver_, options_.receive_cpu, options_.realtime));
+    return place(sender_, options_.send_cpu, options_.realtime);
 }
 
 Status Run::wait_connected() {
@@ -243,7 +252,7 @@ Result<RunReport> Run::report() {
 Result<RunReport> measure(const RunOptions& options) {
     Run run(options);
     TRY(run.open());
-    run.start();
+    TRY(run.start());
     TRY(run.wait_connected());
     run.wait_end();
     run.drain();

@@ -24,6 +24,7 @@ struct RunOptions {
     uint64_t window = SequenceAnalysis::kDefaultWindow;
     int buffer_bytes = 64 << 20;
     std::optional<int> send_cpu, receive_cpu;
+    bool realtime = false;               // both threads get the lowest SCHED_FIFO priority: before all ordinary processes
     std::function<bool()> stopped;       // asked every 10 ms
     std::function<void()> on_started;    // when warm-up has succeeded and the measurement begins
 };
