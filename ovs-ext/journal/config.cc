@@ -1,0 +1,45 @@
+#include "journal/config.h"
+
+#include <charconv>
+#include <cstdint>
+
+namespace hitless::journal {
+namespace {
+
+using Settings = std::map<std::string, std::string>;
+
+Result<int64_t> number(const Settings& settings, const char* key, int64_t minimum, int64_t maximum, int64_t absent) {
+    auto setting = settings.find(key);
+    if (setting == settings.end()) {
+        return absent;
+    }
+    const std::string& text = setting->second;
+    int64_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < minimum || value > maximum) {
+        return make_error("database hitless, table Hitless, other_config:{}: \"{}\" is not a number from {} to {}", key,
+                          text, minimum, maximum);
+    }
+    return value;
+}
+
+Result<size_t> count(const Settings& settings, const char* key, int64_t minimum, int64_t maximum, size_t absent) {
+    return static_cast<size_t>(TRY(number(settings, key, minimum, maximum, static_cast<int64_t>(absent))));
+}
+
+}  // namespace
+
+Result<Config> parse_config(const Settings& settings) {
+    Config config;
+    config.soak = std::chrono::seconds(TRY(number(settings, "soak-s", 0, 86'400, config.soak.count())));
+    config.hold_packets = TRY(count(settings, "hold-packets", 64, 1'000'000, config.hold_packets));
+    config.hold_deadline = std::chrono::milliseconds(
+        TRY(number(settings, "hold-deadline-ms", 100, 60'000, config.hold_deadline.count())));
+    config.receive_buffer_bytes =
+        TRY(count(settings, "receive-buffer-bytes", 212'992, 1 << 30, config.receive_buffer_bytes));
+    config.history_max = TRY(count(settings, "history-max", 1, 10'000, config.history_max));
+    config.releases_max = TRY(count(settings, "releases-max", 1, 100, config.releases_max));
+    return config;
+}
+
+}  // namespace hitless::journal

@@ -1,0 +1,26 @@
+// The daemon's configuration: column other_config of table Hitless, documented in ovs-hitless.db(5).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <string>
+
+#include "base/result.h"
+
+namespace hitless::journal {
+
+struct Config {
+    std::chrono::seconds soak{5};
+    size_t hold_packets = 65536;                     // each port
+    std::chrono::milliseconds hold_deadline{3000};
+    size_t receive_buffer_bytes = 33554432;
+    size_t history_max = 100;                        // operations
+    size_t releases_max = 5;
+};
+
+// Keys that are absent have their default, keys that are not known are left alone, as everywhere in OVS. A value that is no
+// decimal number within the allowed range is an Error that names key, value and range.
+Result<Config> parse_config(const std::map<std::string, std::string>& other_config);
+
+}  // namespace hitless::journal

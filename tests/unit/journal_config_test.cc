@@ -1,0 +1,53 @@
+#include "journal/config.h"
+
+#include <gmock/gmock.h>
+
+namespace hitless::journal {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(JournalConfig, AbsentKeysHaveTheirDefault) {
+    auto config = parse_config({});
+    ASSERT_TRUE(config);
+    EXPECT_EQ(config->soak.count(), 5);
+    EXPECT_EQ(config->hold_packets, 65536u);
+    EXPECT_EQ(config->hold_deadline.count(), 3000);
+    EXPECT_EQ(config->receive_buffer_bytes, 33554432u);
+    EXPECT_EQ(config->history_max, 100u);
+    EXPECT_EQ(config->releases_max, 5u);
+}
+
+TEST(JournalConfig, KeysAreTaken) {
+    auto config = parse_config({{"soak-s", "0"}, {"hold-packets", "64"}, {"hold-deadline-ms", "60000"},
+                                {"receive-buffer-bytes", "212992"}, {"history-max", "1"}, {"releases-max", "2"},
+                                {"not-known", "x"}});
+    ASSERT_TRUE(config);
+    EXPECT_EQ(config->soak.count(), 0);
+    EXPECT_EQ(config->hold_packets, 64u);
+    EXPECT_EQ(config->hold_deadline.count(), 60000);
+    EXPECT_EQ(config->receive_buffer_bytes, 212992u);
+    EXPECT_EQ(config->history_max, 1u);
+    EXPECT_EQ(config->releases_max, 2u);
+}
+
+class BadValue : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(BadValue, IsAnErrorThatNamesKeyValueAndRange) {
+    auto [key, value] = GetParam();
+    auto config = parse_config({{key, value}});
+    ASSERT_FALSE(config);
+    EXPECT_THAT(config.error().message, HasSubstr(key));
+    EXPECT_THAT(config.error().message, HasSubstr("\"" + std::string(value) + "\""));
+    EXPECT_THAT(config.error().message, HasSubstr(" from "));
+}
+
+INSTANTIATE_TEST_SUITE_P(JournalConfig, BadValue,
+                         testing::Values(std::pair{"soak-s", "-1"}, std::pair{"soak-s", "5s"}, std::pair{"soak-s", ""},
+                                         std::pair{"hold-packets", "63"}, std::pair{"hold-packets", "1000001"},
+                                         std::pair{"hold-deadline-ms", "99"},
+                                         std::pair{"receive-buffer-bytes", "99999999999999999999"},
+                                         std::pair{"history-max", "0"}, std::pair{"releases-max", " 1"}));
+
+}  // namespace
+}  // namespace hitless::journal
