@@ -207,7 +207,8 @@ bool flawless(const RunReport& report) {
 Status write_json(const std::string& path, const Json::Value& value) {
     Json::StreamWriterBuilder builder;
     builder["indentation"] = "  ";
-    builder["precision"] = 9;
+    builder["precisionType"] = "decimal";
+    builder["precision"] = 6;
     const std::string partial = path + ".new";
     {
         std::ofstream file(partial, std::ios::trunc);
