@@ -25,7 +25,9 @@ std::string temporary(const std::string& path) {
 
 }  // namespace
 
-Front::Front(std::string own_path) : own_path_(std::move(own_path)), changed_(seq_create()) {}
+Front::Front(std::string own_path) : own_path_(std::move(own_path)), changed_(seq_create()) {
+    fatal_ignore_sigpipe();   // clients that vanish
+}
 
 Front::~Front() {
     std::vector<std::string> paths;

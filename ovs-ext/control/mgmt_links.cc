@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/fd.h"
@@ -28,13 +31,24 @@ bool leads_to(const std::string& link, const std::string& target) {
     return std::filesystem::read_symlink(link, error) == target && !error;
 }
 
+// A that starts unlinks NAME and binds it an instant later, and never tries again when it finds the name taken by then; so a
+// name that vanished is left alone for that long. A that ends leaves its clients without a socket for that long.
+constexpr std::chrono::milliseconds settling_time{50};
+
 // Makes 'name' a link to 'target'; a socket that is there (A's, new or old) moves to displaced(name).
 Status direct_to_b(const std::string& name, const std::string& target) {
     if (leads_to(name, target)) {
         return {};
     }
     auto here = identify(name);
-    if (here && here->is_socket()) {
+    if (!here) {
+        // Not by rename(2), which would replace a socket that A binds just now; there is an event for that one.
+        if (::symlink(target.c_str(), name.c_str()) && errno != EEXIST) {
+            return make_errno_error(errno, "{}: cannot be made", name);
+        }
+        return {};
+    }
+    if (here->is_socket()) {
         TRY(link_over(name, displaced(name)));
     }
     std::string temporary = name + link_suffix;
@@ -61,7 +75,7 @@ Status direct_to_a(const std::string& name) {
 
 }  // namespace
 
-// A thread that puts links back.
+// Puts links where they belong, and a thread that puts them back.
 class MgmtLinks::Watch {
   public:
     using Links = std::vector<std::pair<std::string, std::string>>;   // name, target
@@ -79,6 +93,21 @@ class MgmtLinks::Watch {
         return std::unique_ptr<Watch>(new Watch(std::move(events), std::move(stop), std::move(links)));
     }
 
+    // Directs all that is there, and with 'missing_too' what is not. Returns whether something is missing still.
+    // One at a time: of two, the second could move the link that the first has just made to where A's socket belongs.
+    Result<bool> direct(bool missing_too) {
+        std::lock_guard lock(mutex_);
+        bool missing = false;
+        for (const auto& [name, target] : links_) {
+            if (missing_too || identify(name)) {
+                TRY(direct_to_b(name, target));
+            } else {
+                missing = true;
+            }
+        }
+        return missing;
+    }
+
     ~Watch() {
         ::eventfd_write(stop_.get(), 1);
         thread_.join();
@@ -89,20 +118,31 @@ class MgmtLinks::Watch {
         : events_(std::move(events)), stop_(std::move(stop)), links_(std::move(links)), thread_([this] { watch(); }) {}
 
     void watch() {
+        using Clock = std::chrono::steady_clock;
+        std::optional<Clock::time_point> settled;   // when what is missing now is put back
         pollfd fds[2] = {{events_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
-        while (::poll(fds, 2, -1) < 0 || !fds[1].revents) {
+        for (;;) {
+            auto left = settled ? std::chrono::ceil<std::chrono::milliseconds>(*settled - Clock::now()).count() : -1;
+            ::poll(fds, 2, settled ? static_cast<int>(std::max<int64_t>(left, 0)) : -1);
+            if (fds[1].revents) {
+                return;
+            }
             alignas(inotify_event) char buffer[16384];
             while (::read(events_.get(), buffer, sizeof buffer) > 0) {
             }
-            for (const auto& [name, target] : links_) {
-                // Fails only when A changes the name in the same moment, and then there is another event.
-                (void)direct_to_b(name, target);
+            bool missing_too = settled && Clock::now() >= *settled;
+            auto missing = direct(missing_too);
+            if (missing && !*missing) {
+                settled.reset();
+            } else if (!settled || missing_too) {   // also after a failure: tried again
+                settled = Clock::now() + settling_time;
             }
         }
     }
 
     Fd events_, stop_;
-    Links links_;
+    std::mutex mutex_;
+    const Links links_;
     std::thread thread_;
 };
 
@@ -130,10 +170,8 @@ Status MgmtLinks::point_to_b(std::vector<std::string> bridges) {
         }
     }
     // Watching comes first: what A does from now on is seen.
-    watch_ = TRY(Watch::start(a_directory_, links));
-    for (const auto& [name, target] : links) {
-        TRY(direct_to_b(name, target));
-    }
+    watch_ = TRY(Watch::start(a_directory_, std::move(links)));
+    TRY(watch_->direct(true));
     return {};
 }
 

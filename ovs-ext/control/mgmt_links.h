@@ -3,7 +3,8 @@
 // Directed to the standby, NAME is a symbolic link to the standby's socket and A's socket has the name NAME.hitless-a; every
 // change is one rename(2), so that no moment is without a socket at NAME. A that is restarted unlinks NAME and binds a socket
 // there; A that ends unlinks NAME, whatever is there. So while directed to the standby a thread watches the directory and puts
-// the links back at once; a client that connects in those microseconds reaches the wrong instance or none.
+// the links back: at once where A has bound, so that a client reaches A for some microseconds at most; 50 ms later where
+// A has only unlinked, because A that starts would find the name taken between its unlink(2) and its bind(2).
 //
 // One thread at a time.
 #pragma once
