@@ -306,6 +306,21 @@ TEST_F(OpenflowState, ARefusedFlowIsNamedAndItsBundleLeavesNothing) {
     }
 }
 
+TEST_F(OpenflowState, PacketOutsAreAllCarriedOut) {
+    switch_a_.ofctl("add-flow", "br1", {"table=60,priority=1,cookie=0x60,actions=drop"});
+    std::vector<uint8_t> frame(60, 0x02);
+    std::vector<openflow::PacketOut> packets(3000, {1, frame, "resubmit(,60)"});
+    auto connection = a_.openflow("br1");
+    ASSERT_TRUE(connection.ok());
+    expect_ok((*connection)->packet_outs(packets));
+    EXPECT_NE(switch_a_.ofctl("dump-aggregate", "br1", {"table=60"}).find("packet_count=3000 "), std::string::npos);
+    packets.assign(3000, {1, frame, "group:999"});   // every one is refused: more answers than sockets hold
+    Status refused = (*connection)->packet_outs(packets);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(refused.error().message.find("OFPT_PACKET_OUT"), std::string::npos) << refused.error().message;
+    EXPECT_TRUE((*connection)->usable());
+}
+
 TEST_F(OpenflowState, EntriesAreDescribedInTheWordsOfOfctl) {
     bool seen = false;
     for (const Entry& entry : value_of(flows_->dump(a_))) {
