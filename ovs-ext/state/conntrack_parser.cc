@@ -9,22 +9,26 @@ namespace hitless::state {
 
 namespace {
 
+// Where the parenthesis that opens at 'open' closes; npos: nowhere.
+size_t find_closing(std::string_view text, size_t open) {
+    size_t close = text.find(')', open);
+    size_t inner = text.find('(', open + 1);
+    while (inner < close && close != std::string_view::npos) {
+        close = text.find(')', close + 1);   // one more for each that opens before
+        inner = text.find('(', inner + 1);
+    }
+    return close;
+}
+
 // The next element of a comma-separated list, cut off its front. Commas in parentheses do not separate.
 std::string_view next_element(std::string_view& list) {
-    size_t depth = 0, i = 0;
-    for (; i < list.size(); i++) {
-        char c = list[i];
-        if (c == ',' && !depth) {
-            break;
-        }
-        if (c == '(') {
-            depth++;
-        } else if (c == ')' && depth) {
-            depth--;
-        }
+    size_t end = list.find(',');
+    if (size_t open = list.substr(0, end).find('('); open != std::string_view::npos) {
+        size_t close = find_closing(list, open);
+        end = close == std::string_view::npos ? close : list.find(',', close);
     }
-    std::string_view element = list.substr(0, i);
-    list.remove_prefix(i < list.size() ? i + 1 : i);
+    std::string_view element = list.substr(0, end);
+    list.remove_prefix(end == std::string_view::npos ? list.size() : end + 1);
     return element;
 }
 
@@ -70,6 +74,7 @@ bool parse_ipv6(std::string_view text, IpAddress& address) {
 }
 
 bool parse_address(std::string_view text, IpAddress& address, bool& v6) {
+    address = {};   // a key may come twice
     v6 = text.find(':') != std::string_view::npos;
     return v6 ? parse_ipv6(text, address) : parse_ipv4(text, address);
 }
@@ -171,6 +176,7 @@ bool parse_labels(std::string_view text, std::array<uint8_t, 16>& labels) {
         return false;
     }
     text.remove_prefix(2);
+    labels = {};
     if (text.empty() || text.size() > 32) {
         return false;
     }

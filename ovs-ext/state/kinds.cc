@@ -2,11 +2,20 @@
 
 #include "state/conntrack_settings.h"
 #include "state/fdb.h"
+#include "state/flows.h"
+#include "state/groups.h"
+#include "state/meters.h"
+#include "state/tlv_map.h"
 
 namespace hitless::state {
 
 Kinds all_kinds(KindOptions options) {
     Kinds kinds;
+    // Flows refer to groups, groups to meters, both to fields of the TLV map.
+    kinds.list.push_back(std::make_unique<TlvMap>());
+    kinds.list.push_back(std::make_unique<Meters>());
+    kinds.list.push_back(std::make_unique<Groups>());
+    kinds.list.push_back(std::make_unique<Flows>());
     kinds.sequence_check = std::make_shared<SequenceCheck>();
     kinds.list.push_back(std::make_unique<ConntrackSettings>(kinds.sequence_check));   // limits apply to what is loaded next
     auto conntrack = std::make_unique<Conntrack>(std::move(options.conntrack), kinds.sequence_check);
