@@ -115,9 +115,11 @@ Status AttachedPort::stitch() {
         TRY(disable_ipv6(port_.name));
         for (const auto& [device, ifindex, pin] :
              {std::tuple{far, leg_ifindex, "stitch_leg"}, std::tuple{port_.name, tap->ifindex, "stitch_tap"}}) {
-            stitches_.push_back(TRY(Attachment::make(
-                context_.programs.stitch(), {device, ifindex, Hook::ingress}, context_.tc_method,
-                fmt::format("{}/link_{}_{}", context_.options.bpf_directory, index_, pin))));
+            // A filter in B's namespace ends with it: nothing to find later.
+            std::string path = context_.tc_method == TcMethod::clsact ? ""
+                               : fmt::format("{}/link_{}_{}", context_.options.bpf_directory, index_, pin);
+            stitches_.push_back(TRY(Attachment::make(context_.programs.stitch(), {device, ifindex, Hook::ingress},
+                                                     context_.tc_method, path)));
         }
         return {};
     });

@@ -7,7 +7,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 namespace hitless::datapath {
 
@@ -45,6 +47,20 @@ bpf_tc_hook tc_hook(const AttachmentPlace& place, bool both = false) {
 std::string describe(const AttachmentPlace& place) {
     const char* hook = place.hook == Hook::xdp ? "XDP" : place.hook == Hook::ingress ? "tc ingress" : "tc egress";
     return "device " + place.device + ": " + hook + " program";
+}
+
+int detach_filter(const AttachmentPlace& place) {
+    bpf_tc_hook hook = tc_hook(place);
+    bpf_tc_opts options = {};
+    options.sz = sizeof options;
+    options.handle = filter_handle;
+    options.priority = filter_priority;
+    return bpf_tc_detach(&hook, &options);
+}
+
+void destroy_qdisc(const AttachmentPlace& place) {
+    bpf_tc_hook hook = tc_hook(place, true);
+    bpf_tc_hook_destroy(&hook);
 }
 
 // libbpf prints kernel messages for what is tried on purpose (a clsact that exists).
@@ -90,6 +106,14 @@ Result<Attachment> Attachment::make(int program, const AttachmentPlace& place, T
         return make_errno_error(-failed, "{}: cannot be attached", describe(place));
     }
     result.filter_ = true;
+    if (!pin.empty()) {
+        std::string file = fmt::format("{}/filter_{}_{}_{}", std::filesystem::path(pin).parent_path().string(), place.ifindex,
+                                       place.hook == Hook::ingress ? "ingress" : "egress", result.own_qdisc_ ? 1 : 0);
+        if (bpf_obj_pin(program, file.c_str())) {
+            return make_errno_error(errno, "{}: cannot be pinned at {}", describe(place), file);
+        }
+        result.pin_ = file;
+    }
     return result;
 }
 
@@ -109,19 +133,13 @@ Status Attachment::detach() {
     }
     QuietLibbpf quiet;
     if (std::exchange(filter_, false)) {
-        bpf_tc_hook hook = tc_hook(place_);
-        bpf_tc_opts options = {};
-        options.sz = sizeof options;
-        options.handle = filter_handle;
-        options.priority = filter_priority;
-        int error = bpf_tc_detach(&hook, &options);
+        int error = detach_filter(place_);
         if (error && error != -ENODEV && error != -ENOENT) {
             status = make_errno_error(-error, "{}: cannot be taken off", describe(place_));
         }
     }
     if (std::exchange(own_qdisc_, false)) {
-        bpf_tc_hook hook = tc_hook(place_, true);
-        bpf_tc_hook_destroy(&hook);
+        destroy_qdisc(place_);
     }
     return status;
 }
@@ -149,6 +167,21 @@ void detach_pinned(const std::string& path) {
     Fd fd(bpf_obj_get(path.c_str()));
     if (fd) {
         bpf_link_detach(fd.get());
+    }
+    ::unlink(path.c_str());
+}
+
+void remove_filter(const std::string& path) {
+    unsigned ifindex = 0, own_qdisc = 0;
+    char hook[16] = {};
+    std::string name = std::filesystem::path(path).filename();
+    if (std::sscanf(name.c_str(), "filter_%u_%15[a-z]_%u", &ifindex, hook, &own_qdisc) == 3) {
+        QuietLibbpf quiet;
+        AttachmentPlace place = {name, ifindex, std::string_view(hook) == "ingress" ? Hook::ingress : Hook::egress};
+        detach_filter(place);
+        if (own_qdisc) {
+            destroy_qdisc(place);
+        }
     }
     ::unlink(path.c_str());
 }

@@ -21,8 +21,8 @@ struct AttachmentPlace {
 // Taken off when the object ends, unless release() was called. A link is pinned, so that it survives this process.
 class Attachment {
   public:
-    // Puts 'program' (an fd) on 'place'. 'pin': the path at which a link is pinned (clsact filters stay by themselves; there it
-    // names nothing). 'method' must not be automatic.
+    // Puts 'program' (an fd) on 'place'. 'pin': the path at which the link is pinned. A clsact filter stays by itself; there a
+    // file beside it says what remove_filter() needs, unless 'pin' is empty. 'method' must not be automatic.
     static Result<Attachment> make(int program, const AttachmentPlace& place, TcMethod method, const std::string& pin);
 
     Attachment(Attachment&& other) noexcept { swap(other); }
@@ -43,7 +43,7 @@ class Attachment {
 
     AttachmentPlace place_;
     Fd link_;                   // XDP and TCX
-    std::string pin_;           // empty: not pinned
+    std::string pin_;           // of the link, or the file of the filter; empty: none
     bool filter_ = false;       // clsact
     bool own_qdisc_ = false;    // the clsact queueing discipline was not there before
 };
@@ -53,5 +53,9 @@ TcMethod best_tc_method(int tc_program);
 
 // Detaches the link that is pinned at 'path', and unpins it. Whatever else is pinned is only unpinned.
 void detach_pinned(const std::string& path);
+
+// Takes off the clsact filter that the file 'path' stands for (left by a process that is gone), and removes the file. No error
+// when either is gone.
+void remove_filter(const std::string& path);
 
 }  // namespace hitless::datapath

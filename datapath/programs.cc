@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "base/fd.h"
 #include "steer.skel.h"
 
 namespace hitless::datapath {
@@ -204,6 +205,17 @@ void Programs::unpin() {
         ::unlink(path.c_str());
     }
     pins_.clear();
+}
+
+Status give_pinned_to_a(const std::string& directory) {
+    const std::string path = directory + "/map_control";
+    Fd map(bpf_obj_get(path.c_str()));
+    uint32_t key = 0;
+    steer_control to_a = {};
+    if (map ? bpf_map_update_elem(map.get(), &key, &to_a, BPF_ANY) : errno != ENOENT) {
+        return make_errno_error(errno, "steering map {}", path);
+    }
+    return {};
 }
 
 }  // namespace hitless::datapath

@@ -76,4 +76,8 @@ class Programs {
     std::vector<std::string> pins_;
 };
 
+// Sets the control word of programs that a process which is gone has pinned in 'directory' to 0: everything is A's. No error
+// when there are none.
+Status give_pinned_to_a(const std::string& directory);
+
 }  // namespace hitless::datapath

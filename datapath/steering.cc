@@ -248,19 +248,22 @@ Result<std::unique_ptr<Steering>> make_steering(SteeringOptions options) {
 }
 
 Status remove_steering_leftovers(const SteeringOptions& options) {
+    TRY(give_pinned_to_a(options.bpf_directory));
     std::error_code error;
-    std::vector<std::string> links, maps;
+    std::vector<std::filesystem::path> pins;
     for (const auto& entry : std::filesystem::directory_iterator(options.bpf_directory, error)) {
-        std::string name = entry.path().filename();
-        (name.starts_with("link_") ? links : maps).push_back(entry.path());
+        pins.push_back(entry.path());
     }
-    // Input first ("_in"), that nothing is sent to a leg without its way back.
-    std::stable_partition(links.begin(), links.end(), [](const std::string& path) { return path.ends_with("_in"); });
-    for (const auto& path : links) {
-        detach_pinned(path);
-    }
-    for (const auto& path : maps) {
-        detach_pinned(path);
+    for (const auto& pin : pins) {
+        // The kernel puts files of its own into each bpffs: those stay.
+        std::string name = pin.filename();
+        if (name.starts_with("link_")) {
+            detach_pinned(pin);
+        } else if (name.starts_with("filter_")) {
+            remove_filter(pin);
+        } else if (name.starts_with("map_")) {
+            std::filesystem::remove(pin, error);
+        }
     }
     Links devices = TRY(Links::open());
     const std::regex ours(options.prefix + "[lh][0-9]+");

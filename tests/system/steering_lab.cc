@@ -1,6 +1,9 @@
 #include "steering_lab.h"
 
 #include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -43,6 +46,67 @@ uint64_t now_ns() { return static_cast<uint64_t>(Clock::now().time_since_epoch()
 struct Packet {
     uint64_t number, sent_ns;
 };
+
+struct TaggedHeader {
+    uint8_t destination[6], source[6];
+    uint16_t tpid, tci, ethertype;
+} __attribute__((packed));
+
+constexpr uint16_t experimental = 0x88b6;   // an ethertype
+
+// Frames of eth0 there, of all protocols, with their VLAN tags told apart.
+Result<Fd> frame_socket(const std::string& network_namespace) {
+    Fd ns = TRY(datapath::open_namespace(network_namespace));
+    return datapath::in_namespace(ns.get(), []() -> Result<Fd> {
+        Fd fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL)));
+        sockaddr_ll address = {};
+        address.sll_family = AF_PACKET;
+        address.sll_protocol = htons(ETH_P_ALL);
+        address.sll_ifindex = static_cast<int>(::if_nametoindex("eth0"));
+        int on = 1, bytes = 64 << 20;
+        if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) ||
+            ::setsockopt(fd.get(), SOL_PACKET, PACKET_AUXDATA, &on, sizeof on) ||
+            ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes)) {
+            return make_errno_error(errno, "packet socket of eth0");
+        }
+        return fd;
+    });
+}
+
+// The payload of the next frame of ours with this tag. 0: a frame of others. -1: none.
+ssize_t receive_tagged(int fd, uint16_t vlan, Packet& packet) {
+    char frame[65536];
+    alignas(cmsghdr) char control[256];
+    iovec io = {frame, sizeof frame};
+    sockaddr_ll from = {};
+    msghdr message = {};
+    message.msg_name = &from;
+    message.msg_namelen = sizeof from;
+    message.msg_iov = &io;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    ssize_t n = ::recvmsg(fd, &message, 0);
+    if (n < 0) {
+        return -1;
+    }
+    uint16_t ethertype;
+    std::memcpy(&ethertype, frame + 12, sizeof ethertype);
+    if (from.sll_pkttype == PACKET_OUTGOING || ethertype != htons(experimental) || n < 14 + static_cast<ssize_t>(sizeof packet)) {
+        return 0;
+    }
+    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+        tpacket_auxdata aux;
+        if (c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA) {
+            std::memcpy(&aux, CMSG_DATA(c), sizeof aux);
+            if ((aux.tp_status & TP_STATUS_VLAN_VALID) && (aux.tp_vlan_tci & 0xfff) == vlan) {
+                std::memcpy(&packet, frame + 14, sizeof packet);
+                return n;
+            }
+        }
+    }
+    return 0;
+}
 
 Result<Fd> udp_socket(const std::string& network_namespace) {
     auto make = []() -> Result<Fd> {
@@ -162,6 +226,13 @@ Result<std::unique_ptr<Traffic>> Traffic::start(std::vector<Stream> streams) {
     uint16_t port = 7000;
     for (auto& stream : streams) {
         auto line = std::make_unique<Line>();
+        if (stream.vlan) {
+            line->sender = TRY(frame_socket(stream.from_namespace));
+            line->receiver = TRY(frame_socket(stream.to_namespace));
+            line->stream = std::move(stream);
+            traffic->lines_.push_back(std::move(line));
+            continue;
+        }
         line->sender = TRY(udp_socket(stream.from_namespace));
         line->receiver = TRY(udp_socket(stream.to_namespace));
         auto to = address(stream.to_ip, port), from = address(stream.from_ip, port);
@@ -190,7 +261,15 @@ void Traffic::send() {
             // A sender that was not scheduled must not make up for it with a burst that no queue takes.
             for (int burst = 0; line->sent < due && burst < 16; burst++) {
                 Packet packet = {line->sent, now_ns()};
-                std::memcpy(buffer, &packet, sizeof packet);
+                size_t header = 0;
+                if (line->stream.vlan) {
+                    TaggedHeader tagged = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, {2, 0, 0, 0, 7, 1}, htons(ETH_P_8021Q),
+                                           htons(line->stream.vlan), htons(experimental)};
+                    tagged.source[5] = static_cast<uint8_t>(line->stream.vlan);
+                    header = sizeof tagged;
+                    std::memcpy(buffer, &tagged, header);
+                }
+                std::memcpy(buffer + header, &packet, sizeof packet);
                 if (::send(line->sender.get(), buffer, line->stream.size, 0) < 0) {
                     break;
                 }
@@ -201,8 +280,29 @@ void Traffic::send() {
     }
 }
 
-void Traffic::receive() {
+void Traffic::receive_line(Line& line) {
     char buffer[65536];
+    for (;;) {
+        Packet packet;
+        if (line.stream.vlan) {
+            ssize_t n = receive_tagged(line.receiver.get(), line.stream.vlan, packet);
+            if (n == 0) {
+                continue;
+            } else if (n < 0) {
+                return;
+            }
+        } else {
+            if (::recv(line.receiver.get(), buffer, sizeof buffer, 0) < static_cast<ssize_t>(sizeof packet)) {
+                return;
+            }
+            std::memcpy(&packet, buffer, sizeof packet);
+        }
+        line.arrived.push_back(packet.number);
+        line.longest_delay = std::max(line.longest_delay, std::chrono::nanoseconds(now_ns() - packet.sent_ns));
+    }
+}
+
+void Traffic::receive() {
     std::vector<pollfd> fds;
     for (auto& line : lines_) {
         fds.push_back({line->receiver.get(), POLLIN, 0});
@@ -210,12 +310,7 @@ void Traffic::receive() {
     while (receiving_) {
         ::poll(fds.data(), fds.size(), 10);
         for (auto& line : lines_) {
-            while (::recv(line->receiver.get(), buffer, sizeof buffer, 0) >= static_cast<ssize_t>(sizeof(Packet))) {
-                Packet packet;
-                std::memcpy(&packet, buffer, sizeof packet);
-                line->arrived.push_back(packet.number);
-                line->longest_delay = std::max(line->longest_delay, std::chrono::nanoseconds(now_ns() - packet.sent_ns));
-            }
+            receive_line(*line);
         }
     }
 }

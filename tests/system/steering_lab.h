@@ -57,6 +57,7 @@ class Traffic {
         std::string from_namespace, from_ip, to_namespace, to_ip;   // namespace "": ours
         size_t size = 64;
         double packets_per_second = 0;
+        uint16_t vlan = 0;      // not 0: frames with this VLAN tag instead of UDP, from eth0 to eth0
     };
     struct Count {
         uint64_t sent = 0, received = 0, lost = 0, duplicated = 0, reordered = 0;
@@ -79,8 +80,36 @@ class Traffic {
     Traffic() = default;
     void send();
     void receive();
+    void receive_line(Line& line);
     std::vector<std::unique_ptr<Line>> lines_;
     std::atomic<bool> sending_{true}, receiving_{true};
+    std::thread sender_, receiver_;
+};
+
+// Bytes of a known pattern over one TCP connection, as fast as it goes. The client sends.
+class TcpTransfer {
+  public:
+    struct Result {
+        uint64_t bytes = 0;
+        bool intact = false;            // all that was sent arrived, in order
+        uint64_t retransmits = 0;       // segments
+        uint16_t client_port = 0;
+    };
+
+    TcpTransfer(const std::string& client_namespace, const std::string& client_ip, const std::string& server_namespace,
+                const std::string& server_ip, uint16_t port);
+    ~TcpTransfer();
+    uint16_t port() const { return port_; }
+    // Stops sending, and waits until all is acknowledged; the connection stays until the object ends.
+    hitless::Result<Result> stop();
+
+  private:
+    uint16_t port_;
+    Fd listener_, client_, server_;
+    std::atomic<bool> sending_{true};
+    std::atomic<uint64_t> sent_{0}, received_{0};
+    std::atomic<bool> intact_{true};
+    std::string failure_;
     std::thread sender_, receiver_;
 };
 

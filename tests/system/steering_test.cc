@@ -1,191 +1,18 @@
 // Steering between two stock switches under traffic: that no packet is lost, duplicated or reordered by a hand-over, that
 // every kind of packet passes both ways, and that nothing is left behind.
 
+#include <bpf/bpf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <bpf/bpf.h>
 #include <sys/mman.h>
-
-#include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <iostream>
 
 #include "base/process.h"
 #include "datapath/bpf/steer.h"
-#include "datapath/bpf_filesystem.h"
-#include "datapath/host_settings.h"
-#include "datapath/links.h"
 #include "datapath/steering.h"
-#include "steering_lab.h"
+#include "steering_fixture.h"
 
 namespace hitless::test {
 namespace {
-
-using namespace std::chrono_literals;
-using datapath::Port;
-using datapath::Steering;
-using datapath::TcMethod;
-using Clock = std::chrono::steady_clock;
-
-#define ASSERT_OK(EXPRESSION)                                       \
-    do {                                                            \
-        auto&& status_ = (EXPRESSION);                              \
-        ASSERT_TRUE(status_.ok()) << status_.error().message;       \
-    } while (0)
-
-template <typename T>
-T must(Result<T> result) {
-    if (!result.ok()) {
-        throw std::runtime_error(result.error().message);
-    }
-    return std::move(*result);
-}
-
-double ms(Clock::duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
-
-std::string percentiles(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values.empty() ? "none" : fmt::format("median {:.3f} ms, maximum {:.3f} ms", values[values.size() / 2], values.back());
-}
-
-class SteeringTest : public ::testing::TestWithParam<TcMethod> {
-  protected:
-    static constexpr int host_count = 2;
-
-    void SetUp() override {
-        if (!std::getenv("HITLESS_IN_NAMESPACES")) {
-            GTEST_SKIP() << "to be run by tests/in-namespaces";
-        }
-        directory_ = std::filesystem::path(std::getenv("TMPDIR")) / "st";
-        std::filesystem::create_directories(directory_);
-        must(settings_set());
-        bpf_ = std::make_unique<datapath::BpfFilesystem>(must(datapath::BpfFilesystem::mount(directory_ + "/bpf")));
-        hosts_ = must(Hosts::make(host_count));
-        b_namespace_ = std::make_unique<datapath::NamedNamespace>(must(datapath::NamedNamespace::create("/run/netns/b")));
-        a_ = must(StockSwitch::start(directory_ + "/a", "", "02:00:00:00:09:fe"));
-        for (int i = 1; i <= host_count; i++) {
-            ASSERT_OK(a_->add_port(fmt::format("p{}", i)));
-            ports_.push_back({fmt::format("p{}", i), false});
-        }
-        ports_.push_back({"br0", true});
-        must(run_checked({"ip", "address", "add", "10.9.0.254/16", "dev", "br0"}));
-        must(run_checked({"ip", "link", "set", "br0", "up"}));
-        before_ = devices();
-    }
-
-    void TearDown() override {
-        steering_.reset();
-        a_.reset();
-        b_.reset();
-        if (!directory_.empty()) {
-            // The taps of a killed vswitchd stay.
-            auto links = must(datapath::Links::open());
-            for (const char* device : {"p1", "p2", "br0", "ovs-netdev"}) {
-                EXPECT_TRUE(links.remove(device).ok()) << device;
-            }
-            bpf_.reset();
-            std::filesystem::remove_all(directory_);
-        }
-    }
-
-    Result<int> settings_set() {
-        TRY(settings_.set(datapath::rcu_expedited, "1"));
-        return 0;
-    }
-
-    datapath::SteeringOptions options() const {
-        datapath::SteeringOptions options;
-        options.bpf_directory = bpf_->directory();
-        options.b_namespace = b_namespace_->path();
-        options.tc_method = GetParam();
-        return options;
-    }
-
-    // Steering on all ports, and the standby behind it.
-    void attach() {
-        steering_ = must(datapath::make_steering(options()));
-        ASSERT_OK(steering_->attach(ports_));
-        b_ = must(StockSwitch::start(directory_ + "/b", b_namespace_->path(), "02:00:00:00:09:fe"));
-        for (const Port& port : ports_) {
-            if (!port.tap) {
-                ASSERT_OK(b_->add_port(port.name));
-            }
-        }
-        ASSERT_OK(steering_->stitch());
-        for (auto* instance : {a_.get(), b_.get()}) {
-            sockets(*instance) = must(datapath::ProcessSockets::open(instance->pid()));
-            ASSERT_EQ(sockets(*instance).packet_sockets(), static_cast<size_t>(host_count));
-            ASSERT_EQ(sockets(*instance).taps(), 1u);
-            ASSERT_OK(sockets(*instance).enlarge_receive_buffers(64 << 20));
-        }
-    }
-
-    datapath::ProcessSockets& sockets(StockSwitch& instance) { return &instance == a_.get() ? a_sockets_ : b_sockets_; }
-
-    // One whole hand-over; its three times are added to the lists.
-    Result<datapath::ReleaseReport> toggle(Side to) {
-        StockSwitch& from = to == Side::A ? *b_ : *a_;
-        auto start = Clock::now();
-        TRY(steering_->halt(500ms));
-        auto halted = Clock::now();
-        TRY(sockets(from).drain([&] { return from.round_trip(); }, 400ms));
-        auto drained = Clock::now();
-        auto report = TRY(steering_->release(to));
-        auto released = Clock::now();
-        halts_.push_back(ms(halted - start));
-        drains_.push_back(ms(drained - halted));
-        releases_.push_back(ms(released - drained));
-        wholes_.push_back(ms(released - start));
-        waits_.push_back(ms(report.longest_wait));
-        return report;
-    }
-
-    std::vector<Traffic::Stream> streams(double packets_per_second, size_t size = 64) const {
-        std::string h1 = hosts_->path(1), h2 = hosts_->path(2);
-        double rate = packets_per_second;
-        return {{h1, "10.9.0.1", h2, "10.9.0.2", size, rate},
-                {h2, "10.9.0.2", h1, "10.9.0.1", size, rate},
-                {h1, "10.9.0.1", "", "10.9.0.254", size, rate},
-                {"", "10.9.0.254", h1, "10.9.0.1", size, rate}};
-    }
-
-    void ping_all() {
-        for (const auto& [from, to] : {std::pair{1, "10.9.0.2"}, {1, "10.9.0.254"}, {2, "10.9.0.254"}}) {
-            ProgramOptions inside;
-            inside.network_namespace = hosts_->path(from);
-            auto ping = run_checked({"ping", "-c", "3", "-i", "0.05", "-W", "2", to}, inside);
-            ASSERT_TRUE(ping.ok()) << "host " << from << " to " << to << ": " << ping.error().message;
-        }
-    }
-
-    static std::string devices() {
-        std::string names;
-        for (const auto& link : must(must(datapath::Links::open()).list())) {
-            names += fmt::format("{} {} {} {}\n", link.ifindex, link.name, link.mtu, link.tx_queue_length);
-        }
-        return names + must(run_checked({"tc", "qdisc", "show"}));
-    }
-
-    void print_times(const char* what) const {
-        std::cout << what << ": " << wholes_.size() << " hand-overs\n  halt    " << percentiles(halts_) << "\n  drain   "
-                  << percentiles(drains_) << "\n  release " << percentiles(releases_) << "\n  whole   "
-                  << percentiles(wholes_) << "\n  wait    " << percentiles(waits_) << "\n";
-    }
-
-    std::string directory_;
-    datapath::HostSettings settings_;
-    std::unique_ptr<datapath::BpfFilesystem> bpf_;
-    std::unique_ptr<datapath::NamedNamespace> b_namespace_;
-    std::unique_ptr<Hosts> hosts_;
-    std::unique_ptr<StockSwitch> a_, b_;
-    std::unique_ptr<Steering> steering_;
-    datapath::ProcessSockets a_sockets_, b_sockets_;
-    std::vector<Port> ports_;
-    std::string before_;
-    std::vector<double> halts_, drains_, releases_, wholes_, waits_;
-};
 
 TEST_P(SteeringTest, LosesAndReordersNothingInManyHandOvers) {
     attach();
@@ -237,6 +64,235 @@ TEST_P(SteeringTest, PlainFlipsLoseOrReorder) {
     EXPECT_GT(harmed, 0u);
     std::cout << "lost or reordered in 200 plain flips: " << harmed << "\n";
     ASSERT_OK(steering_->detach_all());
+}
+
+TEST_P(SteeringTest, LeavesNothingBehind) {
+    attach();
+    ping_all();
+    ASSERT_OK(toggle(Side::B));
+    ping_all();
+    EXPECT_FALSE(steering_->detach_all().ok()) << "detached with B active";
+    ASSERT_OK(toggle(Side::A));
+    ASSERT_NE(devices(), before_);
+    ASSERT_OK(steering_->detach_all());
+    ASSERT_OK(steering_->detach_all());
+    EXPECT_EQ(devices(), before_);
+    EXPECT_EQ(pins(), "");
+    EXPECT_EQ(programs_attached(), "");
+    ping_all();
+}
+
+TEST_P(SteeringTest, LeftoversOfADeadProcessAreRemoved) {
+    attach();
+    EXPECT_NE(programs_attached(), "");
+    ASSERT_OK(toggle(Side::B));
+    steering_.reset();   // as when the process dies: forwarding goes on
+    ping_all();
+    ASSERT_OK(datapath::remove_steering_leftovers(options()));
+    EXPECT_EQ(programs_attached(), "");
+    EXPECT_EQ(pins(), "");
+    ping_all();   // A has it again
+}
+
+TEST_P(SteeringTest, DeadlineGivesInputBack) {
+    attach();
+    ping_all();
+    auto traffic = must(Traffic::start(streams(1000)));
+    ASSERT_OK(steering_->halt(100ms));
+    EXPECT_TRUE(steering_->bond().halted);
+    std::this_thread::sleep_for(50ms);
+    uint64_t to_a = steering_->bond().members[0].counters.to_a;
+    std::this_thread::sleep_for(20ms);
+    EXPECT_EQ(steering_->bond().members[0].counters.to_a, to_a) << "input passes in the halt";
+    std::this_thread::sleep_for(100ms);
+    EXPECT_FALSE(steering_->bond().halted);
+    EXPECT_GT(steering_->bond().members[0].counters.to_a, to_a) << "input does not pass after the deadline";
+    auto late = steering_->release(Side::B);
+    ASSERT_FALSE(late.ok());
+    EXPECT_THAT(late.error().message, ::testing::HasSubstr("deadline of 100 ms"));
+    EXPECT_EQ(steering_->bond().active, Side::A);
+    for (const auto& count : traffic->stop()) {
+        EXPECT_EQ(count.lost, 0u) << "held packets come late, but come";
+        EXPECT_GT(count.received, 100u);
+    }
+    ASSERT_OK(toggle(Side::B));
+    ping_all();
+    ASSERT_OK(toggle(Side::A));
+    ASSERT_OK(steering_->detach_all());
+}
+
+TEST_P(SteeringTest, HaltCanBeCalledOff) {
+    attach();
+    ping_all();
+    auto traffic = must(Traffic::start(streams(2000)));
+    for (int i = 0; i < 10; i++) {
+        ASSERT_OK(steering_->halt(500ms));
+        EXPECT_FALSE(steering_->halt(500ms).ok());
+        std::this_thread::sleep_for(10ms);
+        ASSERT_OK(steering_->release(Side::A));
+        EXPECT_FALSE(steering_->release(Side::A).ok());
+    }
+    for (const auto& count : traffic->stop()) {
+        EXPECT_EQ(count.lost + count.duplicated + count.reordered, 0u);
+    }
+    ASSERT_OK(steering_->detach_all());
+}
+
+// A hold that is too small loses what it has no room for, says so, and ends nevertheless.
+TEST_P(SteeringTest, OverflowOfTheHoldIsCounted) {
+    hold_packets_ = 50;
+    attach();
+    ping_all();
+    auto traffic = must(Traffic::start(streams(5000)));
+    std::this_thread::sleep_for(100ms);
+    ASSERT_OK(steering_->halt(2000ms));
+    std::this_thread::sleep_for(100ms);
+    auto report = steering_->release(Side::A);
+    ASSERT_OK(report);
+    uint64_t lost = 0;
+    for (const auto& count : traffic->stop()) {
+        lost += count.lost;
+        EXPECT_EQ(count.reordered, 0u);
+    }
+    EXPECT_GT(report->dropped, 500u);
+    EXPECT_EQ(lost, report->dropped);
+    EXPECT_GT(report->longest_wait, 90ms);
+    EXPECT_LT(report->longest_wait, 400ms);
+    uint64_t counted = 0;
+    for (const auto& member : steering_->bond().members) {
+        counted += member.counters.hold_dropped;
+        EXPECT_EQ(member.counters.held, member.counters.released + member.counters.hold_dropped);
+    }
+    EXPECT_EQ(counted, report->dropped);
+    ASSERT_OK(steering_->detach_all());
+}
+
+TEST_P(SteeringTest, JumboFramesPass) {
+    attach();
+    ping_all();
+    auto traffic = must(Traffic::start(streams(500, 8900)));
+    for (int i = 0; i < 10; i++) {
+        ASSERT_OK(toggle(i % 2 ? Side::A : Side::B));
+        std::this_thread::sleep_for(50ms);
+    }
+    auto counts = traffic->stop();
+    for (size_t i = 0; i < counts.size(); i++) {
+        EXPECT_GT(counts[i].received, 100u) << "stream " << i;
+        EXPECT_EQ(counts[i].lost + counts[i].duplicated + counts[i].reordered, 0u) << "stream " << i;
+    }
+    ASSERT_OK(steering_->detach_all());
+}
+
+// The tag travels beside the packet in the kernel, and in it while held.
+TEST_P(SteeringTest, TaggedFramesPass) {
+    attach();
+    std::string h1 = hosts_->path(1), h2 = hosts_->path(2);
+    auto traffic = must(Traffic::start({{h1, "", h2, "", 1000, 2000, 7}, {h2, "", h1, "", 64, 2000, 4094}}));
+    std::this_thread::sleep_for(200ms);
+    uint64_t held = 0;
+    for (int i = 0; i < 20; i++) {
+        auto report = toggle(i % 2 ? Side::A : Side::B);
+        ASSERT_OK(report);
+        held += report->held;
+        std::this_thread::sleep_for(20ms);
+    }
+    for (const auto& count : traffic->stop()) {
+        EXPECT_GT(count.received, 500u);
+        EXPECT_EQ(count.lost + count.duplicated + count.reordered, 0u);
+    }
+    EXPECT_GT(held, 0u);
+    ASSERT_OK(steering_->detach_all());
+}
+
+// The host's stack leaves segmentation and checksums to the device; the tap's leg must not.
+TEST_P(SteeringTest, TcpThroughLocalSurvivesHandOversAndIsLearned) {
+    attach();
+    ping_all();
+    ASSERT_OK(steering_->learn_tcp(true));
+    TcpTransfer upload("", "10.9.0.254", hosts_->path(1), "10.9.0.1", 5001);
+    TcpTransfer download(hosts_->path(2), "10.9.0.2", "", "10.9.0.254", 5002);
+    for (int i = 0; i < 20; i++) {
+        ASSERT_OK(toggle(i % 2 ? Side::A : Side::B));
+        std::this_thread::sleep_for(50ms);
+    }
+    for (auto* transfer : {&upload, &download}) {
+        auto result = must(transfer->stop());
+        std::cout << "  TCP: " << result.bytes / 1'000'000 << " MB, retransmitted segments: " << result.retransmits << "\n";
+        EXPECT_GT(result.bytes, 2'000'000u);
+        EXPECT_TRUE(result.intact);
+
+        auto learned = must(steering_->learned());
+        auto entry = std::find_if(learned.begin(), learned.end(), [&](const datapath::LearnedTcp& candidate) {
+            return candidate.source_port == result.client_port;
+        });
+        ASSERT_NE(entry, learned.end());
+        EXPECT_EQ(entry->destination_port, transfer->port());
+        EXPECT_GE(entry->window_scale, 0);
+        auto back = std::find_if(learned.begin(), learned.end(), [&](const datapath::LearnedTcp& candidate) {
+            return candidate.destination_port == result.client_port;
+        });
+        ASSERT_NE(back, learned.end());
+        // All is said and acknowledged at the end: each side's next is what the other has acknowledged.
+        EXPECT_EQ(entry->next_seq, back->ack);
+        EXPECT_EQ(back->next_seq, entry->ack);
+    }
+    ASSERT_OK(steering_->detach_all());
+}
+
+TEST_P(SteeringTest, PortsComeAndGo) {
+    attach();
+    ping_all();
+    ASSERT_OK(toggle(Side::B));
+    ASSERT_OK(steering_->remove_port("p2"));
+    EXPECT_EQ(steering_->bond().members.size(), 2u);
+    EXPECT_FALSE(steering_->remove_port("p2").ok());
+    auto missing = steering_->add_port({"p9", false});
+    ASSERT_FALSE(missing.ok());
+    EXPECT_THAT(missing.error().message, ::testing::HasSubstr("port p9: device p9"));
+    ASSERT_OK(b_->vsctl({"del-port", "p2"}));
+    ASSERT_OK(steering_->add_port({"p2", false}));
+    ASSERT_OK(b_->add_port("p2"));
+    ping_all();
+    ASSERT_OK(toggle(Side::A));
+    ping_all();
+    ASSERT_OK(steering_->detach_all());
+    EXPECT_EQ(devices(), before_);
+}
+
+TEST_P(SteeringTest, FailedAttachLeavesNothing) {
+    auto ports = ports_;
+    ports.push_back({"nosuch", false});
+    steering_ = must(datapath::make_steering(options()));
+    EXPECT_FALSE(steering_->attach(ports).ok());
+    EXPECT_EQ(devices(), before_);
+    EXPECT_EQ(pins(), "");
+    EXPECT_EQ(programs_attached(), "");
+}
+
+TEST_P(SteeringTest, AttachesManyPorts) {
+    auto links = must(datapath::Links::open());
+    auto peers = must(datapath::NamedNamespace::create("/run/netns/peers"));
+    Fd peers_fd = must(datapath::open_namespace(peers.path()));
+    std::vector<Port> ports;
+    for (int i = 0; i < 64; i++) {
+        std::string name = fmt::format("m{}", i);
+        ASSERT_OK(links.make_pair(name, 1500, {.name = name, .namespace_fd = peers_fd.get(), .mac = {}, .mtu = 1500}));
+        ASSERT_OK(links.change(name, {.up = true, .mtu = {}, .tx_queue_length = {}}));
+        ports.push_back({name, false});
+    }
+    steering_ = must(datapath::make_steering(options()));
+    auto start = Clock::now();
+    ASSERT_OK(steering_->attach(ports));
+    auto attached = Clock::now();
+    ASSERT_OK(steering_->halt(500ms));
+    ASSERT_OK(steering_->release(Side::A));
+    auto toggled = Clock::now();
+    ASSERT_OK(steering_->detach_all());
+    std::cout << "64 ports: attach " << ms(attached - start) << " ms, halt and release " << ms(toggled - attached)
+              << " ms, detach " << ms(Clock::now() - toggled) << " ms\n";
+    for (const auto& port : ports) {
+        ASSERT_OK(links.remove(port.name));
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Method, SteeringTest, ::testing::Values(TcMethod::automatic, TcMethod::clsact),
