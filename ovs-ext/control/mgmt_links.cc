@@ -9,7 +9,6 @@
 #include <chrono>
 #include <filesystem>
 #include <mutex>
-#include <optional>
 #include <thread>
 
 #include "base/fd.h"
@@ -119,22 +118,23 @@ class MgmtLinks::Watch {
 
     void watch() {
         using Clock = std::chrono::steady_clock;
-        std::optional<Clock::time_point> settled;   // when what is missing now is put back
+        constexpr auto never = Clock::time_point::max();
+        auto settled = never;   // when what is missing now is put back
         pollfd fds[2] = {{events_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
         for (;;) {
-            auto left = settled ? std::chrono::ceil<std::chrono::milliseconds>(*settled - Clock::now()).count() : -1;
-            ::poll(fds, 2, settled ? static_cast<int>(std::max<int64_t>(left, 0)) : -1);
+            auto left = std::chrono::ceil<std::chrono::milliseconds>(settled - Clock::now()).count();
+            ::poll(fds, 2, settled == never ? -1 : static_cast<int>(std::max<int64_t>(left, 0)));
             if (fds[1].revents) {
                 return;
             }
             alignas(inotify_event) char buffer[16384];
             while (::read(events_.get(), buffer, sizeof buffer) > 0) {
             }
-            bool missing_too = settled && Clock::now() >= *settled;
+            bool missing_too = Clock::now() >= settled;
             auto missing = direct(missing_too);
             if (missing && !*missing) {
-                settled.reset();
-            } else if (!settled || missing_too) {   // also after a failure: tried again
+                settled = never;
+            } else if (settled == never || missing_too) {   // also after a failure: tried again
                 settled = Clock::now() + settling_time;
             }
         }
