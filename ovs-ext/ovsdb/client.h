@@ -1,7 +1,8 @@
 // A client of one ovsdb-server (RFC 7047), over its Unix domain socket.
 //
 // Seam over lib/jsonrpc.c of libopenvswitch. Blocking, every call within a time limit; one thread at a time. A call that fails
-// for another reason than the server's own words leaves the connection unusable: connect anew.
+// for another reason than the server's own words leaves the connection unusable: connect anew. The process ignores SIGPIPE, as
+// every OVS daemon does (fatal_ignore_sigpipe()).
 #pragma once
 
 #include <json/value.h>
