@@ -15,7 +15,7 @@ const std::set<std::string> own_tables = {"Controller", "Manager", "SSL"};
 // Columns that ovs-vswitchd writes and that say how things are (ovs-vswitchd.conf.db(5)), carried from B.
 const Columns status_columns = {
     {"Open_vSwitch", {"cur_cfg"}},
-    {"Bridge", {"datapath_version", "rstp_status", "status"}},
+    {"Bridge", {"datapath_id", "datapath_version", "rstp_status", "status"}},
     {"Port", {"bond_active_slave", "rstp_statistics", "rstp_status", "statistics", "status"}},
     // Not ifindex: in B's namespace it is that of the leg. The replicator enters the host's.
     {"Interface",
@@ -30,7 +30,7 @@ const Columns not_configuration = {
     {"Open_vSwitch",
      {"db_version", "datapath_types", "dpdk_initialized", "dpdk_version", "iface_types", "manager_options", "ovs_version",
       "ssl", "statistics", "system_type", "system_version"}},
-    {"Bridge", {"controller", "datapath_id"}},
+    {"Bridge", {"controller"}},
     {"Interface", {"ifindex"}},
     {"Datapath", {"capabilities", "datapath_version"}},
 };
