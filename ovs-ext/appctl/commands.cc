@@ -61,7 +61,7 @@ std::string text_of(Format format, const std::string& table, const Json::Value& 
 
 struct Commands::Impl {
     upgrade::Conductor& conductor;
-    Inspector& inspector;
+    upgrade::Inspector& inspector;
     MainQueue& main;
     std::string version;
     std::vector<std::unique_ptr<Command>> commands;
@@ -143,7 +143,7 @@ struct Commands::Impl {
     }
 };
 
-Commands::Commands(upgrade::Conductor& conductor, Inspector& inspector, MainQueue& main, std::string version)
+Commands::Commands(upgrade::Conductor& conductor, upgrade::Inspector& inspector, MainQueue& main, std::string version)
     : impl_(new Impl{conductor, inspector, main, std::move(version), {}, {}}) {
     using upgrade::Command;
     using Reason = upgrade::StopFlag::Reason;

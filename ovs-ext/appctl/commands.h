@@ -10,26 +10,14 @@
 #include "appctl/main_queue.h"
 #include "appctl/render.h"
 #include "upgrade/conductor.h"
+#include "upgrade/inspector.h"
 
 namespace hitless::appctl {
-
-// What the commands that only look ask. Thread-safe.
-class Inspector {
-  public:
-    virtual ~Inspector() = default;
-    virtual std::vector<InstanceStatus> instances() = 0;
-    // Error when nothing is attached.
-    virtual Result<datapath::Bond> bond() = 0;
-    // May take seconds.
-    virtual Result<CheckReport> check(const upgrade::Request& request) = 0;
-    // The newest 'count', oldest first.
-    virtual Result<std::vector<upgrade::Summary>> history(uint64_t count) = 0;
-};
 
 class Commands {
   public:
     // Registers the commands. All arguments outlive this object, and this object the control socket's server.
-    Commands(upgrade::Conductor& conductor, Inspector& inspector, MainQueue& main, std::string version);
+    Commands(upgrade::Conductor& conductor, upgrade::Inspector& inspector, MainQueue& main, std::string version);
     ~Commands();
 
   private:

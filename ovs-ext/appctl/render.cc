@@ -182,13 +182,13 @@ Json::Value status_json(const StatusReport& report) {
     return value;
 }
 
-std::string check_table(const CheckReport& report) {
+std::string check_table(const upgrade::CheckReport& report) {
     std::string out = fmt::format("Open vSwitch {}, {} bridges, {} ports: {}\n", report.version, report.bridges,
                                   report.ports, report.refusals.empty() ? "can be upgraded hitless" : "refused");
     return out + lines(report.refusals, "refused") + lines(report.warnings, "warning");
 }
 
-Json::Value check_json(const CheckReport& report) {
+Json::Value check_json(const upgrade::CheckReport& report) {
     Json::Value value(Json::objectValue);
     value["ok"] = report.refusals.empty();
     value["version"] = report.version;

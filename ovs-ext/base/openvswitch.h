@@ -78,6 +78,7 @@ extern "C" {
 #include "memory.h"
 #include "ovsdb-idl.h"
 #include "reconnect.h"
+#include "simap.h"
 #include "smap.h"
 #include "sset.h"
 #include "stream-ssl.h"

@@ -1,0 +1,83 @@
+// ovs-hitlessd: who runs, and in which order. See docs/architecture.md.
+#include "appctl/adoption.h"
+#include "appctl/commands.h"
+#include "appctl/main_queue.h"
+#include "control/front.h"
+#include "options.h"
+#include "upgrade/conductor.h"
+#include "upgrade/switch_site.h"
+
+#include "base/openvswitch.h"
+
+VLOG_DEFINE_THIS_MODULE(hitlessd);
+
+namespace {
+
+void exit_command(unixctl_conn* connection, int, const char*[], void* exiting) {
+    *static_cast<bool*>(exiting) = true;
+    unixctl_command_reply(connection, nullptr);
+}
+
+}  // namespace
+
+int main(int argc, char* argv[]) {
+    using namespace hitless;
+    ovs_cmdl_proctitle_init(argc, argv);
+    set_program_name(argv[0]);
+    ovs_set_program_name(argv[0], HITLESS_VERSION);
+    service_start(&argc, &argv);
+    fatal_ignore_sigpipe();
+    Options options = parse_options(argc, argv);
+    daemonize_start(false);
+
+    bool exiting = false;
+    unixctl_server* server = nullptr;
+    std::string own_path = options.unixctl.empty()
+                               ? (options.places.rundir / ("ovs-hitlessd." + std::to_string(getpid()) + ".ctl")).string()
+                               : options.unixctl;
+    if (int error = unixctl_server_create(own_path.c_str(), &server)) {
+        ovs_fatal(error, "%s: cannot listen for control connections", own_path.c_str());
+    }
+    unixctl_command_register("exit", "", 0, 0, exit_command, &exiting);
+
+    {
+        control::Front front(own_path);
+        upgrade::SwitchSite site(options.places, front);
+        upgrade::Conductor conductor(site, upgrade::State::idle);
+        appctl::MainQueue queue;
+        appctl::Commands commands(conductor, site, queue, HITLESS_VERSION);
+        appctl::Adoption adoption(options.places.rundir.string(), front);
+        auto at_rest = [&] { return !conductor.busy() && conductor.state() == upgrade::State::idle; };
+
+        adoption.run(at_rest());
+        daemonize_complete();
+        VLOG_INFO("ovs-hitlessd %s started", HITLESS_VERSION);
+        while (!exiting) {
+            memory_run();
+            if (memory_should_report()) {
+                simap usage;
+                simap_init(&usage);
+                simap_increase(&usage, "front-clients", static_cast<unsigned int>(front.clients()));
+                memory_report(&usage);
+                simap_destroy(&usage);
+            }
+            adoption.run(at_rest());
+            front.run();
+            queue.run();
+            unixctl_server_run(server);
+            if (exiting) {
+                break;
+            }
+            memory_wait();
+            adoption.wait(at_rest());
+            front.wait();
+            queue.wait();
+            unixctl_server_wait(server);
+            poll_block();
+        }
+        VLOG_INFO("ovs-hitlessd is exiting");
+    }
+    unixctl_server_destroy(server);
+    service_stop();
+    return 0;
+}

@@ -1,0 +1,243 @@
+// Phases hold and commit, in both directions: the moments in which packets wait. Between the halt and the release nothing
+// blocks on anything but the two instances: the journal is written before and after.
+#include "ovsdb/clone.h"
+#include "upgrade/phases.h"
+
+namespace hitless::upgrade {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kDrainLimit = 1s;
+
+TransferRecord* find_record(Summary& summary, std::string_view kind, Side from) {
+    for (auto& record : summary.transfers) {
+        if (record.kind == kind && record.sender == from) {
+            return &record;
+        }
+    }
+    return nullptr;
+}
+
+// Tools and controllers reach 'side' from now on.
+Status direct_clients(Step& step, Side side) {
+    auto& pair = step.pair;
+    if (side == Side::B) {
+        step.front.set_active(pair.b->unixctl_path());
+        return pair.links->point_to_b(pair.bridge_names());
+    }
+    step.front.set_active(control::Front::displaced(pair.a.unixctl_path()));
+    return pair.links->point_to_a();
+}
+
+// Whoever changes the state of the side that is to be halted, and would believe the change to be in effect, is cut off before
+// the last of that state is read: controllers, and programs at the management sockets. They come back to the other side.
+Status cut_off(Step& step, Side from) {
+    auto& pair = step.pair;
+    TRY(direct_clients(step, other(from)));
+    if (from == Side::B) {
+        pair.relay.reset();
+        return {};
+    }
+    if (!pair.dummy) {
+        pair.dummy = TRY(control::DummyController::start());
+    }
+    if (!pair.gate) {
+        control::Gate::Options gate;
+        gate.dummy_port4 = pair.dummy->port4();
+        gate.dummy_port6 = pair.dummy->port6();
+        gate.pin_directory = step.places.bpf().string() + "/gate";
+        pair.gate = TRY(control::Gate::close(gate));
+    }
+    TRY(control::end_tcp_sessions(pair.a.process().pid()));
+    return {};
+}
+
+// The state that changed since the copy. B's (or a restarted A's) output gate is shut: what loading sends goes nowhere.
+Status load_delta(Step& step, Side from) {
+    auto& pair = step.pair;
+    for (size_t i = 0; i < pair.kinds.list.size(); i++) {
+        auto& kind = *pair.kinds.list[i];
+        auto report = TRY(state::delta(kind, pair.control(from), pair.control(other(from)), pair.copies[i]));
+        step.update([&](Summary& summary) {
+            if (auto* record = find_record(summary, kind.name(), from)) {
+                record->delta += report.copied;
+            }
+        });
+    }
+    return {};
+}
+
+Result<datapath::ReleaseReport> release(Step& step, Side to) {
+    auto& pair = step.pair;
+    auto report = TRY(pair.steering->release(to));
+    auto waited = duration_cast<microseconds>(Clock::now() - pair.halted_at);
+    pair.halted = false;
+    pair.active = to;
+    step.update([&](Summary& summary) {
+        summary.held += report.held;
+        summary.dropped += report.dropped;
+        // With nothing held nobody waited, but somebody could have: the hold counts as a whole.
+        summary.blackout = std::max(summary.blackout, report.held ? report.longest_wait : waited);
+    });
+    return report;
+}
+
+// B connects to the controllers; its bridges keep their flows over it.
+Status activate_controllers(Step& step) {
+    auto& pair = step.pair;
+    bool any = false;
+    for (const auto& bridge : pair.controllers.bridges) {
+        any |= !bridge.relays.empty();
+    }
+    if (!any) {
+        return {};
+    }
+    pair.relay = TRY(control::Relay::start());
+    auto client = TRY(ovsdb::Client::connect(pair.b->database_socket()));
+    for (const auto& bridge : pair.controllers.bridges) {
+        for (const auto& relay : bridge.relays) {
+            TRY(pair.relay->listen(relay.listen_path, relay.controller));
+        }
+        if (!bridge.relays.empty()) {
+            const auto& active = bridge.activated;
+            TRY(ovsdb::set_controllers(client, bridge.bridge, active.targets,
+                                       active.fail_mode.empty() ? std::nullopt : std::optional(active.fail_mode)));
+        }
+    }
+    return {};
+}
+
+Status start_replicator(Step& step) {
+    auto& pair = step.pair;
+    ovsdb::ReplicatorOptions options;
+    options.operators_server = TRY(pair.a.database_socket());
+    options.b_server = pair.b->database_socket();
+    options.port_added = [&pair](const std::string& name, bool is_tap) -> Status {
+        std::lock_guard lock(pair.steering_mutex);
+        return pair.steering->add_port({name, is_tap});
+    };
+    options.port_removed = [&pair](const std::string& name) {
+        std::lock_guard lock(pair.steering_mutex);
+        (void) pair.steering->remove_port(name).ok();   // its device may be gone with it
+    };
+    options.problem = [](const std::string&) {};
+    pair.replicator = TRY(ovsdb::Replicator::start(options));
+    return {};
+}
+
+// The journal is told, but what it cannot take now is no reason to undo a toggle: it is written with the next phase.
+void enter_roles(Step& step, const std::string& a_role, const std::string& b_role) {
+    auto& pair = step.pair;
+    (void) step.journal.set_instance(Side::A, {a_role, pair.a.process().pid(), pair.a_version,
+                                               pair.a.executable().string(), step.places.rundir.string(), ""}).ok();
+    (void) step.journal.set_instance(Side::B, {b_role, pair.b->process().pid(), pair.release->version,
+                                               pair.release->vswitchd.string(), step.places.b_rundir().string(),
+                                               step.places.b_namespace().string()}).ok();
+}
+
+// B has the packets. What is not done here in time costs nobody a packet.
+Status settle_at_b(Step& step) {
+    auto& pair = step.pair;
+    pair.a_control->reset(pair.a_control->paths());   // a frozen process answers nobody
+    TRY(pair.a.freeze());
+    TRY(activate_controllers(step));
+    TRY(start_replicator(step));
+    enter_roles(step, "frozen", "active");
+    return {};
+}
+
+Status settle_at_a(Step& step) {
+    auto& pair = step.pair;
+    if (pair.gate) {
+        TRY(pair.gate->lift());
+        pair.gate.reset();
+    }
+    pair.dummy.reset();   // A's sessions with it end, and it connects to its controllers
+    enter_roles(step, "active", "standby");
+    return {};
+}
+
+}  // namespace
+
+Status run_hold(Step& step, Side from) {
+    auto& pair = step.pair;
+    if (from == Side::B && pair.replicator) {
+        TRY(pair.replicator->stop());
+        pair.replicator.reset();
+    }
+    step.agent(from).on(Verb::halt, [&step, &pair, from]() -> Result<std::string> {
+        TRY(cut_off(step, from));
+        auto& sockets = from == Side::A ? *pair.a_sockets : *pair.b_sockets;
+        pair.halted_at = Clock::now();
+        TRY(pair.steering->halt(pair.settings.hold_deadline));
+        pair.halted = true;
+        TRY(sockets.drain([&]() -> Status {
+            TRY(pair.control(from).call("version"));
+            return {};
+        }, kDrainLimit));
+        auto drained = duration_cast<microseconds>(Clock::now() - pair.halted_at);
+        return fmt::format("receipt halted and drained in {} us", drained.count());
+    });
+    return step.operator_agent.tell(step.agent(from), Verb::halt, "new packets are held");
+}
+
+Status run_commit(Step& step, Side from) {
+    Side to = other(from);
+    TRY(load_delta(step, from));
+    step.agent(to).on(Verb::activate, [&step, to]() -> Result<std::string> {
+        auto report = TRY(release(step, to));
+        return fmt::format("receipt begun: {} held packets released, longest wait {} us", report.held,
+                           report.longest_wait.count());
+    });
+    TRY(step.agent(from).tell(step.agent(to), Verb::activate, "state is complete"));
+    return to == Side::B ? settle_at_b(step) : settle_at_a(step);
+}
+
+Status run_thaw(Step& step) {
+    auto& pair = step.pair;
+    if (pair.a.process().stopped()) {
+        TRY(pair.a.thaw());
+    }
+    pair.a_control->reset(pair.a_control->paths());
+    TRY(pair.a_control->call("version"));   // it runs
+    return {};
+}
+
+Status call_off(Step& step, Side side) {
+    auto& pair = step.pair;
+    Status released;
+    if (pair.halted) {
+        auto report = release(step, side);
+        released = report ? Status() : report.error();
+        pair.halted = false;
+    }
+    TRY(direct_clients(step, side));
+    if (side == Side::A) {
+        TRY(settle_at_a(step));
+    }
+    return released;
+}
+
+Status roll_back_at_once(Step& step) {
+    auto& pair = step.pair;
+    if (pair.a.process().stopped()) {
+        TRY(pair.a.thaw());
+    }
+    if (!pair.halted) {
+        pair.halted_at = Clock::now();
+        TRY(pair.steering->halt(pair.settings.hold_deadline));
+    }
+    auto released = release(step, Side::A);
+    pair.replicator.reset();
+    pair.relay.reset();
+    pair.a_control->reset(pair.a_control->paths());
+    TRY(direct_clients(step, Side::A));
+    TRY(settle_at_a(step));
+    return released ? Status() : released.error();
+}
+
+}  // namespace hitless::upgrade

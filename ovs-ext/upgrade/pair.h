@@ -1,0 +1,95 @@
+// The pair: everything there is while A has a standby B. Made by the phases preflight to standby, taken away by retire; what
+// the other phases work on.
+//
+// Members are declared in the order in which they are made, so that destruction takes them away in the right one.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/controllers_plan.h"
+#include "control/dummy_controller.h"
+#include "control/gate.h"
+#include "control/mgmt_links.h"
+#include "control/pidfile_holder.h"
+#include "control/relay.h"
+#include "datapath/b_namespace.h"
+#include "datapath/bpf_filesystem.h"
+#include "datapath/host_settings.h"
+#include "datapath/process_sockets.h"
+#include "datapath/promiscuous.h"
+#include "datapath/steering.h"
+#include "instance/control.h"
+#include "instance/operator_switch.h"
+#include "instance/standby_switch.h"
+#include "journal/journal.h"
+#include "ovsdb/replicator.h"
+#include "ovsdb/switch_config.h"
+#include "software/release.h"
+#include "state/copy.h"
+#include "state/kinds.h"
+#include "upgrade/agent.h"
+
+namespace hitless::upgrade {
+
+// Where things are on this host.
+struct Places {
+    std::filesystem::path rundir;      // of the operator's switch (OVS_RUNDIR)
+    std::filesystem::path logdir;      // OVS_LOGDIR
+    std::filesystem::path statedir;    // ours, survives a reboot: kept releases
+    std::filesystem::path schema;      // hitless.ovsschema
+
+    std::filesystem::path own() const { return rundir / "hitless"; }   // made for a pair, gone after it
+    std::filesystem::path b_rundir() const { return own() / "b"; }
+    std::filesystem::path bpf() const { return own() / "bpf"; }
+    std::filesystem::path b_namespace() const { return own() / "netns-b"; }
+    std::filesystem::path staging() const { return own() / "software"; }
+    std::filesystem::path releases() const { return statedir / "releases"; }
+};
+
+struct Pair {
+    explicit Pair(instance::OperatorSwitch a_) : a(std::move(a_)) {}
+
+    // From preflight and fetch.
+    instance::OperatorSwitch a;
+    std::string a_version;
+    ovsdb::SwitchConfig config;
+    control::ControllersPlan controllers;
+    journal::Config settings;
+    std::optional<software::Release> release;
+
+    // From standby.
+    datapath::HostSettings host_settings;
+    std::optional<datapath::NamedNamespace> b_namespace;
+    std::optional<datapath::BpfFilesystem> bpf;
+    std::mutex steering_mutex;   // of steering: conductor, replicator and the command bond-show use it
+    std::unique_ptr<datapath::Steering> steering;
+    std::vector<datapath::Port> ports;
+    std::optional<instance::StandbySwitch> b;
+    std::optional<instance::Control> a_control, b_control;
+    std::optional<datapath::ProcessSockets> a_sockets, b_sockets;
+    state::Kinds kinds;
+    std::vector<state::Copy> copies;   // by kind, of the last copy
+    std::optional<control::MgmtLinks> links;
+    std::unique_ptr<control::DummyController> dummy;
+    std::optional<control::Gate> gate;
+    std::unique_ptr<control::Relay> relay;
+    std::unique_ptr<ovsdb::Replicator> replicator;
+    std::optional<datapath::Promiscuous> promiscuous;
+    std::optional<control::PidfileHolder> pidfile;
+    std::optional<std::filesystem::path> old_binary;   // kept copy of what was replaced in place
+
+    Side active = Side::A;
+    bool halted = false;
+    std::chrono::steady_clock::time_point halted_at;
+
+    instance::Control& control(Side side) { return side == Side::A ? *a_control : *b_control; }
+    std::vector<std::string> bridge_names() const;
+};
+
+}  // namespace hitless::upgrade

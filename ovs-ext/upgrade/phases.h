@@ -1,0 +1,56 @@
+// The phases of an operation, each in a file of its own, and the remedies when one fails. Called by SwitchSite alone, on the
+// conductor's thread.
+#pragma once
+
+#include "control/front.h"
+#include "upgrade/conductor.h"
+#include "upgrade/pair.h"
+
+namespace hitless::upgrade {
+
+// What a phase works with.
+struct Step {
+    Pair& pair;
+    const Places& places;
+    control::Front& front;
+    journal::Journal& journal;
+    Agent& operator_agent;   // speaks for the operator
+    Agent& a;
+    Agent& b;
+    const Request& request;
+    StopFlag& stop;
+    const Site::Update& update;
+
+    Agent& agent(Side side) { return side == Side::A ? a : b; }
+    void warn(const std::string& text);
+};
+
+Status run_fetch(Step& step);
+Status run_standby(Step& step);
+Status run_copy(Step& step, Side from);
+Status run_verify(Step& step, Side from);
+Status run_hold(Step& step, Side from);
+Status run_commit(Step& step, Side from);
+Status run_soak(Step& step);
+Status run_reprogram(Step& step);
+Status run_thaw(Step& step);
+Status run_retire(Step& step);
+
+// Remedies.
+
+// Ends a hold: held packets go back to 'side', which was active.
+Status call_off(Step& step, Side side);
+// Packets to A at once, with the state that A has: B has failed.
+Status roll_back_at_once(Step& step);
+// The old software in place again, A started from it.
+Status put_back(Step& step);
+
+// Whether B, which is active, does its work. An Error says what is wrong. 'sampled' keeps what the next call compares with.
+struct Health {
+    uint64_t received = 0, sent = 0;
+    int silent_samples = 0;
+    double usual_ratio = 0;   // packets sent per packet received, of A before the toggle
+};
+Status check_health(Pair& pair, Health& sampled);
+
+}  // namespace hitless::upgrade

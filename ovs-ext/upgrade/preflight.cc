@@ -1,0 +1,121 @@
+#include "upgrade/preflight.h"
+
+#include <algorithm>
+
+namespace hitless::upgrade {
+namespace {
+
+using ovsdb::BridgeConfig;
+using ovsdb::InterfaceConfig;
+using ovsdb::PortConfig;
+
+bool is_true(const ovsdb::StringMap& map, const std::string& key) {
+    auto found = map.find(key);
+    return found != map.end() && found->second == "true";
+}
+
+bool opened(const InterfaceConfig& interface) {
+    return interface.ofport && *interface.ofport > 0 && !interface.error;
+}
+
+bool is_tap(const InterfaceConfig& interface) {
+    return interface.type == "internal" || interface.type == "tap";
+}
+
+void examine_interface(const InterfaceConfig& interface, Findings& findings) {
+    const std::string& type = interface.type;
+    if (type != "" && type != "system" && !is_tap(interface) && type != "patch") {
+        findings.refusals.push_back(
+            fmt::format("interface {}: type {} cannot be carried; only system, internal, tap and patch can", interface.name, type));
+    } else if (!opened(interface) && type != "patch") {
+        findings.warnings.push_back(fmt::format("interface {}: the switch could not open it ({}); it stays so",
+                                                interface.name, interface.error.value_or("no OpenFlow port")));
+    }
+    if (is_true(interface.other_config, "bfd")) {
+        findings.warnings.push_back(fmt::format("interface {}: BFD sessions start anew", interface.name));
+    }
+}
+
+void examine_port(const PortConfig& port, Findings& findings) {
+    if (port.interfaces.size() > 1 && port.lacp.value_or("off") != "off") {
+        findings.warnings.push_back(fmt::format("port {}: LACP negotiates anew after each toggle", port.name));
+    } else if (port.interfaces.size() > 1) {
+        findings.warnings.push_back(fmt::format("port {}: the bond's assignment of flows to members is not carried", port.name));
+    }
+    if (port.has_qos) {
+        findings.warnings.push_back(fmt::format("port {}: while B is active its packets go to the default queue", port.name));
+    }
+    for (const auto& interface : port.interfaces) {
+        examine_interface(interface, findings);
+    }
+}
+
+void examine_bridge(const BridgeConfig& bridge, Findings& findings) {
+    if (bridge.datapath_type != "netdev") {
+        findings.refusals.push_back(
+            fmt::format("bridge {}: datapath_type {} is not supported; only netdev (userspace) is", bridge.name,
+                        bridge.datapath_type.empty() ? "system" : bridge.datapath_type));
+    }
+    if (!bridge.datapath_id) {
+        findings.refusals.push_back(fmt::format("bridge {}: the switch has not set it up yet; try again when it has", bridge.name));
+    }
+    if (bridge.stp || bridge.rstp) {
+        findings.warnings.push_back(fmt::format("bridge {}: spanning tree negotiates anew after each toggle", bridge.name));
+    }
+    if (bridge.mcast_snooping) {
+        findings.warnings.push_back(fmt::format("bridge {}: multicast groups are learned anew after each toggle", bridge.name));
+    }
+    if (bridge.has_netflow || bridge.has_sflow || bridge.has_ipfix) {
+        findings.warnings.push_back(fmt::format("bridge {}: nothing is exported to flow collectors while B is active", bridge.name));
+    }
+    for (const auto& port : bridge.ports) {
+        examine_port(port, findings);
+    }
+}
+
+}  // namespace
+
+Findings examine(const ovsdb::SwitchConfig& config, const instance::CommandLine& command_line) {
+    Findings findings;
+    if (!command_line.database.starts_with("unix:")) {
+        findings.refusals.push_back(fmt::format(
+            "database {}: only an ovsdb-server on a Unix domain socket (unix:PATH) is supported", command_line.database));
+    }
+    if (!command_line.detach) {
+        findings.refusals.push_back(
+            "ovs-vswitchd was started without --detach: whoever started it would take its replacement for its end");
+    }
+    if (auto dpdk = config.other_config.find("dpdk-init");
+        dpdk != config.other_config.end() && dpdk->second != "false") {
+        findings.refusals.push_back(
+            fmt::format("Open_vSwitch other_config:dpdk-init is {}: DPDK is not supported", dpdk->second));
+    }
+    if (is_true(config.other_config, "flow-restore-wait")) {
+        findings.refusals.push_back(
+            "Open_vSwitch other_config:flow-restore-wait is true: the switch is still being restored; try again later");
+    }
+    if (config.bridges.empty()) {
+        findings.warnings.push_back("the switch has no bridges");
+    }
+    for (const auto& bridge : config.bridges) {
+        examine_bridge(bridge, findings);
+    }
+    return findings;
+}
+
+std::vector<datapath::Port> steered_ports(const ovsdb::SwitchConfig& config) {
+    std::vector<datapath::Port> ports;
+    for (const auto& bridge : config.bridges) {
+        for (const auto& port : bridge.ports) {
+            for (const auto& interface : port.interfaces) {
+                bool local = interface.name == bridge.name;
+                if (interface.type != "patch" && (local || opened(interface))) {
+                    ports.push_back({interface.name, local || is_tap(interface)});
+                }
+            }
+        }
+    }
+    return ports;
+}
+
+}  // namespace hitless::upgrade

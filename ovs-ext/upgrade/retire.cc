@@ -1,0 +1,50 @@
+// Phase retire: B ends, and with it every trace of the pair on the host. Goes on after a failure, and tells of the first.
+#include "upgrade/phases.h"
+
+namespace hitless::upgrade {
+
+Status run_retire(Step& step) {
+    auto& pair = step.pair;
+    Status first;
+    auto note = [&](Status status) {
+        if (!status && first) {
+            first = std::move(status);
+        }
+    };
+    for (auto& kind : pair.kinds.list) {
+        kind->unfollow();
+    }
+    pair.replicator.reset();
+    pair.relay.reset();
+    if (pair.gate) {
+        note(pair.gate->lift());
+        pair.gate.reset();
+    }
+    pair.dummy.reset();
+    if (pair.steering) {
+        std::lock_guard lock(pair.steering_mutex);
+        note(pair.steering->detach_all());
+        pair.steering.reset();
+    }
+    pair.a_sockets.reset();
+    pair.b_sockets.reset();
+    pair.b_control.reset();
+    pair.a_control.reset();
+    if (pair.b) {
+        note(pair.b->stop());
+        pair.b.reset();
+    }
+    pair.links.reset();
+    pair.bpf.reset();
+    pair.b_namespace.reset();
+    pair.host_settings = {};
+    std::error_code error;
+    std::filesystem::remove_all(step.places.own(), error);
+    if (error) {
+        note(make_error("directory {}: cannot be removed: {}", step.places.own().string(), error.message()));
+    }
+    note(step.journal.set_instance(Side::B, {}));
+    return first;
+}
+
+}  // namespace hitless::upgrade

@@ -1,0 +1,75 @@
+// Phase soak: B forwards, A is frozen and can be back in milliseconds. Watched: that B's process lives and runs, and that packets
+// which go in come out as they did with A.
+#include "upgrade/phases.h"
+
+namespace hitless::upgrade {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kSample = 100ms;
+constexpr int kSilentSamples = 3;       // in a row
+constexpr uint64_t kFewPackets = 10;    // in a sample: too few to judge by
+constexpr double kSilence = 0.1;        // of the usual output
+
+struct Totals {
+    uint64_t received = 0, sent = 0;
+};
+
+Totals totals(const datapath::Bond& bond, Side side) {
+    Totals sum;
+    for (const auto& member : bond.members) {
+        const auto& c = member.counters;
+        sum.received += side == Side::A ? c.to_a : c.to_b;
+        sum.sent += side == Side::A ? c.from_a : c.from_b;
+    }
+    return sum;
+}
+
+}  // namespace
+
+Status check_health(Pair& pair, Health& sampled) {
+    if (!pair.b->running()) {
+        return make_error("B's ovs-vswitchd has ended");
+    }
+    if (pair.b->process().stopped()) {
+        return make_error("B's ovs-vswitchd (process {}) is stopped", pair.b->process().pid());
+    }
+    datapath::Bond bond;
+    {
+        std::lock_guard lock(pair.steering_mutex);
+        bond = pair.steering->bond();
+    }
+    if (sampled.usual_ratio == 0) {
+        Totals a = totals(bond, Side::A);
+        sampled.usual_ratio = a.received ? static_cast<double>(a.sent) / static_cast<double>(a.received) : -1;
+    }
+    Totals b = totals(bond, Side::B);
+    uint64_t received = b.received - sampled.received, sent = b.sent - sampled.sent;
+    sampled.received = b.received;
+    sampled.sent = b.sent;
+    bool silent = received >= kFewPackets &&
+                  static_cast<double>(sent) < static_cast<double>(received) * sampled.usual_ratio * kSilence;
+    sampled.silent_samples = silent ? sampled.silent_samples + 1 : 0;
+    if (sampled.silent_samples >= kSilentSamples) {
+        return make_error("B does not forward: of {} packets received in {} ms it sent {}, where A would have sent {:.0f}",
+                          received, kSample.count(), sent, static_cast<double>(received) * sampled.usual_ratio);
+    }
+    return {};
+}
+
+Status run_soak(Step& step) {
+    auto length = step.request.soak ? *step.request.soak : step.pair.settings.soak;
+    auto end = std::chrono::steady_clock::now() + length;
+    Health sampled;
+    (void) check_health(step.pair, sampled).ok();   // where the counters stand
+    while (std::chrono::steady_clock::now() < end) {
+        auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        step.stop.wait(std::min<std::chrono::milliseconds>(kSample, left));
+        TRY(step.stop.check());
+        TRY(check_health(step.pair, sampled));
+    }
+    return {};
+}
+
+}  // namespace hitless::upgrade

@@ -1,0 +1,171 @@
+// Phase standby: namespace, steering and legs, a clone of the database, B itself. A forwards all the time.
+#include <fmt/ranges.h>
+
+#include "ovsdb/clone.h"
+#include "upgrade/phases.h"
+#include "upgrade/preflight.h"
+
+namespace hitless::upgrade {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Settings of the host for the time of the pair; each is in the journal before it is changed.
+Status change_host_settings(Step& step) {
+    std::vector<std::pair<std::string, std::string>> wanted = {{datapath::rcu_expedited, "1"}};
+    for (const auto& port : step.pair.ports) {
+        if (port.tap) {
+            for (const auto& path : datapath::neighbour_settings(port.name)) {
+                wanted.push_back({path, "0"});
+            }
+        }
+    }
+    for (const auto& [path, value] : wanted) {
+        auto set = step.pair.host_settings.set(path, value);
+        if (!set && path == datapath::rcu_expedited) {   // read-only in containers: only slower
+            step.warn(fmt::format("{}: each halt takes some ms more", set.error().message));
+            continue;
+        }
+        TRY(std::move(set));
+        const auto& [changed, old] = step.pair.host_settings.old_values().back();
+        TRY(step.journal.add_host_change(changed, old));
+    }
+    return {};
+}
+
+Status attach(Step& step) {
+    auto& pair = step.pair;
+    TRY(step.journal.add_host_change("namespace " + step.places.b_namespace().string(), "none"));
+    pair.b_namespace = TRY(datapath::NamedNamespace::create(step.places.b_namespace().string()));
+    TRY(step.journal.add_host_change("bpffs " + step.places.bpf().string(), "none"));
+    pair.bpf = TRY(datapath::BpfFilesystem::mount(step.places.bpf().string()));
+    datapath::SteeringOptions options;
+    options.bpf_directory = pair.bpf->directory();
+    options.b_namespace = pair.b_namespace->path();
+    options.hold_packets_per_port = pair.settings.hold_packets;
+    std::vector<std::string> names;
+    for (const auto& port : pair.ports) {
+        names.push_back(port.name);
+    }
+    TRY(step.journal.add_host_change("programs and legs", fmt::format("none on {}", fmt::join(names, " "))));
+    std::lock_guard lock(pair.steering_mutex);
+    pair.steering = TRY(datapath::make_steering(options));
+    return pair.steering->attach(pair.ports);
+}
+
+// What B's clone of the operator's configuration is.
+Status make_database(Step& step, const std::string& operators_socket) {
+    auto& pair = step.pair;
+    ovsdb::CloneOptions clone;
+    clone.server = operators_socket;
+    clone.file = step.places.b_rundir() / "conf.db";
+    clone.schema = pair.release->schema;
+    TRY(ovsdb::make_clone(clone));
+    TRY(pair.b->start_database());
+    auto client = TRY(ovsdb::Client::connect(pair.b->database_socket()));
+    auto plan = TRY(ovsdb::plan_clone(pair.config, step.places.b_rundir().string()));
+    for (const auto& bridge : pair.controllers.bridges) {
+        plan[bridge.bridge].targets = bridge.parked.targets;
+        plan[bridge.bridge].fail_mode = bridge.parked.fail_mode;
+    }
+    return ovsdb::prepare(client, plan);
+}
+
+Status start_b(Step& step, const std::string& operators_socket) {
+    auto& pair = step.pair;
+    std::error_code error;
+    std::filesystem::remove_all(step.places.b_rundir(), error);
+    if (!std::filesystem::create_directory(step.places.b_rundir(), error)) {
+        return make_error("directory {}: cannot be made: {}", step.places.b_rundir().string(), error.message());
+    }
+    instance::StandbyOptions options;
+    options.rundir = step.places.b_rundir();
+    options.logdir = step.places.logdir;
+    options.network_namespace = step.places.b_namespace().string();
+    options.vswitchd = pair.release->vswitchd;
+    options.ovsdb_server = pair.release->ovsdb_server.value_or("ovsdb-server");
+    options.switch_options = pair.a.command_line().switch_options;
+    pair.b.emplace(options);
+    TRY(make_database(step, operators_socket));
+    TRY(pair.b->start_switch());
+    auto client = TRY(ovsdb::Client::connect(pair.b->database_socket()));
+    return ovsdb::wait_configured(client, 30s);
+}
+
+// The same ports under the same numbers: else the copied flows would mean other ports.
+Status compare_ports(Step& step) {
+    auto client = TRY(ovsdb::Client::connect(step.pair.b->database_socket()));
+    auto b = TRY(ovsdb::read_switch_config(client));
+    for (const auto& bridge : step.pair.config.bridges) {
+        const auto* twin = b.find_bridge(bridge.name);
+        if (!twin || twin->datapath_id != bridge.datapath_id) {
+            return make_error("bridge {}: B has not got it with the same datapath id", bridge.name);
+        }
+        for (const auto& port : bridge.ports) {
+            for (const auto& interface : port.interfaces) {
+                bool found = false;
+                for (const auto& b_port : twin->ports) {
+                    for (const auto& b_interface : b_port.interfaces) {
+                        found |= b_interface.name == interface.name && b_interface.ofport == interface.ofport;
+                    }
+                }
+                if (!found) {
+                    return make_error("interface {}: B has not got it with the same OpenFlow port number {}",
+                                      interface.name, interface.ofport.value_or(-1));
+                }
+            }
+        }
+    }
+    return {};
+}
+
+Status open_control(Step& step) {
+    auto& pair = step.pair;
+    pair.links.emplace(step.places.rundir.string(), step.places.b_rundir().string());
+    instance::ControlPaths a_paths{control::Front::displaced(pair.a.unixctl_path()), {}};
+    instance::ControlPaths b_paths{pair.b->unixctl_path(), {}};
+    for (const auto& bridge : pair.bridge_names()) {
+        a_paths.mgmt[bridge] = pair.links->a_mgmt(bridge);
+        b_paths.mgmt[bridge] = pair.links->b_mgmt(bridge);
+    }
+    pair.a_control.emplace(Side::A, a_paths);
+    pair.b_control.emplace(Side::B, b_paths);
+    return {};
+}
+
+}  // namespace
+
+std::vector<std::string> Pair::bridge_names() const {
+    std::vector<std::string> names;
+    for (const auto& bridge : config.bridges) {
+        names.push_back(bridge.name);
+    }
+    return names;
+}
+
+Status run_standby(Step& step) {
+    auto& pair = step.pair;
+    auto operators_socket = TRY(pair.a.database_socket());
+    pair.ports = steered_ports(pair.config);
+    // First of all: from here on A's main thread may stall by what is asked of it.
+    pair.a_sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));
+    TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
+    TRY(change_host_settings(step));
+    TRY(attach(step));
+    TRY(step.stop.check());
+    TRY(start_b(step, operators_socket));
+    TRY(step.stop.check());
+    {
+        std::lock_guard lock(pair.steering_mutex);
+        TRY(pair.steering->stitch());
+    }
+    TRY(compare_ports(step));
+    pair.b_sockets = TRY(datapath::ProcessSockets::open(pair.b->process().pid()));
+    TRY(pair.b_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
+    TRY(open_control(step));
+    return step.journal.set_instance(Side::B, {"standby", pair.b->process().pid(), pair.release->version,
+                                           pair.release->vswitchd.string(), step.places.b_rundir().string(),
+                                           step.places.b_namespace().string()});
+}
+
+}  // namespace hitless::upgrade

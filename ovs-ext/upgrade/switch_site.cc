@@ -1,0 +1,345 @@
+#include "upgrade/switch_site.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "upgrade/preflight.h"
+
+namespace hitless::upgrade {
+namespace {
+
+// A is the daemon's neighbour: legs, programs and taps are made in the daemon's own namespace.
+Status check_namespace(const instance::OperatorSwitch& a) {
+    struct stat own;
+    if (::stat("/proc/self/ns/net", &own)) {
+        return make_errno_error(errno, "own network namespace");
+    }
+    if (TRY(a.process().network_namespace()) != own.st_ino) {
+        return make_error("ovs-vswitchd (process {}) runs in another network namespace than ovs-hitlessd: start the "
+                          "daemon in the switch's", a.process().pid());
+    }
+    return {};
+}
+
+control::ControllersPlan plan_controllers(const ovsdb::SwitchConfig& config, const Places& places) {
+    std::vector<control::BridgeConfig> bridges;
+    for (const auto& bridge : config.bridges) {
+        control::BridgeConfig one{bridge.name, {}, bridge.fail_mode.value_or(""), bridge.other_config};
+        for (const auto& controller : bridge.controllers) {
+            one.controllers.push_back({controller.target, controller.connection_mode.value_or(""), {}});
+        }
+        bridges.push_back(std::move(one));
+    }
+    return control::plan_controllers(bridges, places.b_rundir().string());
+}
+
+struct Judgement {
+    ovsdb::SwitchConfig config;
+    control::ControllersPlan controllers;
+    Findings findings;   // of both
+};
+
+Result<Judgement> judge(const instance::OperatorSwitch& a, const Places& places) {
+    TRY(check_namespace(a));
+    auto client = TRY(ovsdb::Client::connect(TRY(a.database_socket())));
+    Judgement judgement;
+    judgement.config = TRY(ovsdb::read_switch_config(client));
+    judgement.findings = examine(judgement.config, a.command_line());
+    judgement.controllers = plan_controllers(judgement.config, places);
+    auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+    append(judgement.findings.refusals, judgement.controllers.refusals);
+    append(judgement.findings.warnings, judgement.controllers.warnings);
+    return judgement;
+}
+
+}  // namespace
+
+SwitchSite::~SwitchSite() = default;
+
+Result<journal::Journal*> SwitchSite::open_journal(const instance::OperatorSwitch& a) {
+    std::lock_guard lock(mutex_);
+    if (!journal_) {
+        journal::Options options;
+        options.server = TRY(a.database_socket());
+        options.server_pidfile = (std::filesystem::path(options.server).parent_path() / "ovsdb-server.pid").string();
+        options.file = (places_.statedir / "hitless.db").string();
+        options.schema = places_.schema.string();
+        std::error_code error;
+        std::filesystem::create_directories(places_.statedir, error);
+        journal_ = TRY(journal::Journal::open(options));
+    }
+    return journal_.get();
+}
+
+Result<journal::Journal*> SwitchSite::journal() {
+    {
+        std::lock_guard lock(mutex_);
+        if (journal_) {
+            return journal_.get();
+        }
+    }
+    return open_journal(TRY(instance::OperatorSwitch::find(places_.rundir.string())));
+}
+
+Result<uint64_t> SwitchSite::begin(const Request& request) {
+    request_ = request;
+    auto* journal = TRY(this->journal());
+    auto number = TRY(journal->begin(std::string(to_string(request.command)), request.from));
+    TRY(journal->set_state("upgrading"));
+    return static_cast<uint64_t>(number);
+}
+
+Status SwitchSite::phase_begins(Phase phase) {
+    TRY(journal_->phase_begin(std::string(to_string(phase))));
+    if (in_blackout(phase)) {
+        journal_->hold_back();   // until the packets have an instance again nothing may wait for the database
+    }
+    return {};
+}
+
+void SwitchSite::phase_ends(Phase phase, const Status& status, std::chrono::microseconds) {
+    // What cannot be written is noted again with the next phase, which then does not begin without it.
+    (void) journal_->phase_end(status).ok();
+    if (!in_blackout(phase)) {
+        (void) journal_->flush().ok();
+    }
+}
+
+void SwitchSite::make_agents(const Update& update) {
+    auto record = [this, update](MessageRecord message) {
+        (void) journal_->message(message.sender, message.receiver, message.verb, message.detail).ok();
+        update([&](Summary& summary) { summary.messages.push_back(std::move(message)); });
+    };
+    operator_agent_ = std::make_unique<Agent>("operator", record);
+    a_agent_ = std::make_unique<Agent>("A", record);
+    b_agent_ = std::make_unique<Agent>("B", record);
+}
+
+Status SwitchSite::preflight(const Update& update) {
+    auto a = TRY(instance::OperatorSwitch::find(places_.rundir.string()));
+    TRY(clean_leftovers());
+    auto judgement = TRY(judge(a, places_));
+    for (const auto& warning : judgement.findings.warnings) {
+        (void) journal_->warning(warning).ok();
+    }
+    update([&](Summary& summary) { summary.warnings = judgement.findings.warnings; });
+    if (!judgement.findings.refusals.empty()) {
+        std::string text = judgement.findings.refusals.front();
+        for (size_t i = 1; i < judgement.findings.refusals.size(); i++) {
+            text += "; " + judgement.findings.refusals[i];
+        }
+        return Error{text};
+    }
+    auto pair = std::make_shared<Pair>(std::move(a));
+    pair->a_version = TRY(instance::version_of(pair->a.running_image()));
+    pair->config = std::move(judgement.config);
+    pair->controllers = std::move(judgement.controllers);
+    pair->settings = TRY(journal_->config());
+    update([&](Summary& summary) { summary.from_version = pair->a_version; });
+    TRY(journal_->set_instance(Side::A, {"active", pair->a.process().pid(), pair->a_version,
+                                         pair->a.executable().string(), places_.rundir.string(), ""}));
+    std::lock_guard lock(mutex_);
+    pair_ = std::move(pair);
+    return {};
+}
+
+Step SwitchSite::step(const Request& request, StopFlag& stop, const Update& update) {
+    return {*pair_, places_, front_, *journal_, *operator_agent_, *a_agent_, *b_agent_, request, stop, update};
+}
+
+Status SwitchSite::act(Phase phase, const Request& request, StopFlag& stop, const Update& update) {
+    make_agents(update);
+    if (phase == Phase::preflight) {
+        return preflight(update);
+    }
+    if (!pair_) {
+        return make_error("there is no stand-by instance");
+    }
+    Step step = this->step(request, stop, update);
+    switch (phase) {
+    case Phase::preflight:
+        break;
+    case Phase::fetch:
+        return run_fetch(step);
+    case Phase::standby:
+        return run_standby(step);
+    case Phase::copy:
+        return run_copy(step, Side::A);
+    case Phase::verify:
+        return run_verify(step, Side::A);
+    case Phase::hold:
+        return run_hold(step, Side::A);
+    case Phase::commit:
+        return run_commit(step, Side::A);
+    case Phase::soak:
+        return run_soak(step);
+    case Phase::reprogram:
+        return run_reprogram(step);
+    case Phase::thaw:
+        return run_thaw(step);
+    case Phase::copy_back:
+        return run_copy(step, Side::B);
+    case Phase::verify_back:
+        return run_verify(step, Side::B);
+    case Phase::hold_back:
+        return run_hold(step, Side::B);
+    case Phase::commit_back:
+        return run_commit(step, Side::B);
+    case Phase::retire: {
+        auto status = run_retire(step);
+        forget_pair();
+        return status;
+    }
+    }
+    return {};
+}
+
+void SwitchSite::forget_pair() {
+    std::lock_guard lock(mutex_);
+    pair_.reset();
+}
+
+Result<State> SwitchSite::apply(Remedy remedy, const Update& update) {
+    health_ = {};
+    if (!pair_) {   // the first phase failed: nothing was made
+        return State::idle;
+    }
+    Step step = this->step(request_, no_stop_, update);
+    Status status;
+    switch (remedy) {
+    case Remedy::forget:
+    case Remedy::discard:
+        break;
+    case Remedy::call_off:
+        status = pair_->active == Side::A ? call_off(step, Side::A) : roll_back_at_once(step);
+        break;
+    case Remedy::roll_back:
+        status = roll_back_at_once(step);
+        break;
+    case Remedy::put_back:
+        TRY(upgrade::put_back(step));
+        return State::failed_over;
+    case Remedy::stay:
+        if (pair_->active == Side::B && pair_->b->running()) {
+            TRY(call_off(step, Side::B));
+            return State::failed_over;
+        }
+        if (pair_->active == Side::B) {   // nobody forwards: A's state, old or half copied, is better than none
+            status = roll_back_at_once(step);
+        }
+        break;
+    case Remedy::report:
+        return State::idle;
+    }
+    if (pair_->active == Side::B) {
+        return status ? make_error("B is still active") : status.error();
+    }
+    auto retired = run_retire(step);
+    forget_pair();
+    if (!status) {
+        return status.error();
+    }
+    if (!retired) {
+        return retired.error();
+    }
+    return State::idle;
+}
+
+void SwitchSite::end(const Summary& summary) {
+    for (const auto& record : summary.transfers) {
+        (void) journal_->transfer({record.kind, record.sender, record.copied, record.identical, record.differing,
+                                   record.delta, record.duration}).ok();
+    }
+    (void) journal_->end(std::string(to_string(summary.outcome)), summary.error,
+                         {summary.held, summary.dropped, summary.blackout}).ok();
+    (void) journal_->set_state(std::string(to_string(summary.state))).ok();
+    health_ = {};
+}
+
+Status SwitchSite::watch(State state) {
+    if (!pair_ || !pair_->b) {
+        return {};
+    }
+    if (state == State::failed_over) {
+        return check_health(*pair_, health_);
+    }
+    if (!pair_->b->running()) {
+        return make_error("B's ovs-vswitchd has ended");
+    }
+    return {};
+}
+
+std::vector<InstanceStatus> SwitchSite::instances() {
+    std::shared_ptr<Pair> pair;
+    {
+        std::lock_guard lock(mutex_);
+        pair = pair_;
+    }
+    InstanceStatus a{"A", "offline", "", "", 0}, b{"B", "offline", "", "", 0};
+    if (!pair) {
+        if (auto found = instance::OperatorSwitch::find(places_.rundir.string())) {
+            a = {"A", "active", instance::version_of(found->running_image()).ok()
+                                    ? *instance::version_of(found->running_image()) : "",
+                 found->executable().string(), found->process().pid()};
+        }
+        return {a, b};
+    }
+    const auto& process = pair->a.process();
+    a = {"A", pair->active == Side::A ? "active" : process.stopped() ? "frozen" : process.alive() ? "standby" : "offline",
+         pair->a_version, pair->a.executable().string(), process.alive() ? process.pid() : 0};
+    if (pair->b && pair->b->running()) {
+        b = {"B", pair->active == Side::B ? "active" : "standby", pair->release->version,
+             pair->release->vswitchd.string(), pair->b->process().pid()};
+    }
+    return {a, b};
+}
+
+Result<datapath::Bond> SwitchSite::bond() {
+    std::shared_ptr<Pair> pair;
+    {
+        std::lock_guard lock(mutex_);
+        pair = pair_;
+    }
+    if (pair) {
+        std::lock_guard lock(pair->steering_mutex);
+        if (pair->steering) {
+            return pair->steering->bond();
+        }
+    }
+    return make_error("there is no bond: A owns its ports alone (state idle)");
+}
+
+Result<CheckReport> SwitchSite::check(const Request& request) {
+    auto a = TRY(instance::OperatorSwitch::find(places_.rundir.string()));
+    auto judgement = TRY(judge(a, places_));
+    CheckReport report;
+    report.refusals = judgement.findings.refusals;
+    report.warnings = judgement.findings.warnings;
+    report.version = TRY(instance::version_of(a.running_image()));
+    report.bridges = judgement.config.bridges.size();
+    report.ports = steered_ports(judgement.config).size();
+    if (request.from != "installed" || request.sha256) {
+        auto directory = places_.rundir / "hitless-check";
+        std::error_code error;
+        std::filesystem::remove_all(directory, error);
+        std::filesystem::create_directory(directory, error);
+        auto release = software::fetch({request.from, request.sha256}, a.executable(), directory);
+        std::filesystem::remove_all(directory, error);
+        if (!release) {
+            report.refusals.push_back(release.error().message);
+        }
+    }
+    return report;
+}
+
+Result<std::vector<Summary>> SwitchSite::history(uint64_t count) {
+    auto records = TRY(TRY(journal())->history(count));
+    std::vector<Summary> history;
+    for (auto record = records.rbegin(); record != records.rend(); ++record) {
+        history.push_back(to_summary(*record));
+    }
+    return history;
+}
+
+}  // namespace hitless::upgrade
