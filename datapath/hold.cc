@@ -29,7 +29,7 @@ Result<Hold> Hold::make(const std::string& name, uint32_t packets, Links& links)
     }
     ifreq request = {};
     std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
-    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL;
+    request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL);
     if (::ioctl(fd.get(), TUNSETIFF, &request)) {
         return make_errno_error(errno, "hold {}: cannot make the tap", name);
     }

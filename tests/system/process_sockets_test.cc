@@ -1,0 +1,100 @@
+// What is done to the sockets of a running stock switch from outside.
+
+#include "datapath/process_sockets.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstring>
+
+#include "datapath/promiscuous.h"
+#include "steering_fixture.h"
+
+namespace hitless::test {
+namespace {
+
+class ProcessSocketsTest : public SteeringTest {};
+
+bool closed_within(int fd, std::chrono::milliseconds limit) {
+    auto deadline = Clock::now() + limit;
+    char buffer[4096];
+    while (Clock::now() < deadline) {
+        pollfd request = {fd, POLLIN, 0};
+        if (::poll(&request, 1, 10) > 0 && ::recv(fd, buffer, sizeof buffer, 0) <= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+TEST_P(ProcessSocketsTest, ShutsDownOnlyTheSessionsAskedFor) {
+    Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    ASSERT_EQ(::listen(listener.get(), 1), 0);
+    ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+    uint16_t port = ntohs(address.sin_port);
+    ASSERT_OK(a_->vsctl({"set-controller", "br0", fmt::format("tcp:127.0.0.1:{}", port)}));
+    pollfd waiting = {listener.get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&waiting, 1, 10000), 1) << "the switch does not connect to its controller";
+    Fd controller(::accept(listener.get(), nullptr, nullptr));
+
+    Fd management(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un path = {};
+    path.sun_family = AF_UNIX;
+    std::strncpy(path.sun_path, (directory_ + "/a/br0.mgmt").c_str(), sizeof path.sun_path - 1);
+    ASSERT_EQ(::connect(management.get(), reinterpret_cast<sockaddr*>(&path), sizeof path), 0);
+    ASSERT_OK(a_->round_trip());
+    ASSERT_OK(a_->round_trip());
+
+    // Another controller's address: only the management session.
+    std::vector<datapath::SocketAddress> other = {{"127.0.0.1", static_cast<uint16_t>(port + 1)}}, ours = {{"127.0.0.1", port}};
+    EXPECT_EQ(must(datapath::shutdown_sessions(a_->pid(), other)), 1u);
+    EXPECT_TRUE(closed_within(management.get(), 2s));
+    EXPECT_FALSE(closed_within(controller.get(), 200ms));
+    EXPECT_EQ(must(datapath::shutdown_sessions(a_->pid(), ours)), 1u);
+    EXPECT_TRUE(closed_within(controller.get(), 2s));
+    ASSERT_OK(a_->round_trip());
+}
+
+TEST_P(ProcessSocketsTest, FindsPortsAndEnlargesTheirBuffers) {
+    auto sockets = must(datapath::ProcessSockets::open(a_->pid()));
+    EXPECT_EQ(sockets.packet_sockets(), static_cast<size_t>(host_count));
+    EXPECT_EQ(sockets.taps(), 1u);
+    ASSERT_OK(sockets.enlarge_receive_buffers(8 << 20));
+    ASSERT_OK(sockets.drain([this] { return a_->round_trip(); }, 1s));
+    EXPECT_TRUE(sockets.empty());
+    EXPECT_EQ(sockets.dropped(), 0u);
+    auto failed = sockets.drain([]() -> Status { return make_error("no answer"); }, 1s);
+    ASSERT_FALSE(failed.ok());
+    EXPECT_FALSE(datapath::ProcessSockets::open(1 << 22).ok());
+}
+
+TEST_P(ProcessSocketsTest, PromiscuousModeOutlivesTheSwitch) {
+    auto promiscuity = [] { return must(run_checked({"ip", "-d", "link", "show", "p1"})).find("promiscuity 0") == std::string::npos; };
+    {
+        std::vector<std::string> ports = {"p1", "p2"};
+        auto held = must(datapath::Promiscuous::hold(ports));
+        // An orderly end: a killed switch does not clear the flag.
+        Process process = must(Process::open(a_->pid()));
+        ASSERT_OK(a_->appctl({"exit"}));
+        ASSERT_OK(process.wait_end(5s));
+        a_.reset();
+        EXPECT_TRUE(promiscuity());
+    }
+    EXPECT_FALSE(promiscuity());
+    std::vector<std::string> missing = {"nosuch"};
+    EXPECT_FALSE(datapath::Promiscuous::hold(missing).ok());
+}
+
+INSTANTIATE_TEST_SUITE_P(Stock, ProcessSocketsTest, ::testing::Values(TcMethod::automatic));
+
+}  // namespace
+}  // namespace hitless::test
