@@ -20,10 +20,9 @@ Adoption::~Adoption() {
 
 void Adoption::look_for_switch() {
     auto found = instance::OperatorSwitch::find(rundir_);
-    if (found && process_ && found->process().pid() == process_->pid()) {
-        return;
-    }
-    Status taken = found ? front_.take_over(found->unixctl_path()) : Status(found.error());
+    Status taken = !found                                     ? Status(found.error())
+                   : front_.serves(found->unixctl_path()) ? Status()   // an operation has put it there
+                                                            : front_.take_over(found->unixctl_path());
     if (!taken) {
         if (problem_ != taken.error().message) {
             problem_ = taken.error().message;

@@ -96,6 +96,11 @@ Status Front::serve(const std::string& path) {
     return listen(path, nullptr);
 }
 
+bool Front::serves(const std::string& path) {
+    std::lock_guard lock(mutex_);
+    return listeners_.contains(path);
+}
+
 Status Front::give_back(const std::string& path) {
     std::lock_guard lock(mutex_);
     auto node = listeners_.extract(path);

@@ -58,6 +58,9 @@ class Front {
     // no process of the switch is there. A stale socket is replaced.
     Status serve(const std::string& path);
 
+    // Whether this front listens at 'path'.
+    bool serves(const std::string& path);
+
     // Ends either. The switch's socket is put back if its process still listens; whatever of ours is left is removed. A
     // socket that somebody else bound at 'path' meanwhile stays. Clients that are connected are served to their end.
     Status give_back(const std::string& path);

@@ -142,7 +142,7 @@ void enter_roles(Step& step, const std::string& a_role, const std::string& b_rol
 // B has the packets. What is not done here in time costs nobody a packet.
 Status settle_at_b(Step& step) {
     auto& pair = step.pair;
-    pair.a_control->reset(pair.a_control->paths());   // a frozen process answers nobody
+    pair.a_control->reset(pair.a_paths());   // a frozen process answers nobody
     TRY(pair.a.freeze());
     TRY(activate_controllers(step));
     TRY(start_replicator(step));
@@ -202,7 +202,7 @@ Status run_thaw(Step& step) {
     if (pair.a.process().stopped()) {
         TRY(pair.a.thaw());
     }
-    pair.a_control->reset(pair.a_control->paths());
+    pair.a_control->reset(pair.a_paths());
     TRY(pair.a_control->call("version"));   // it runs
     return {};
 }
@@ -234,7 +234,7 @@ Status roll_back_at_once(Step& step) {
     auto released = release(step, Side::A);
     pair.replicator.reset();
     pair.relay.reset();
-    pair.a_control->reset(pair.a_control->paths());
+    pair.a_control->reset(pair.a_paths());
     TRY(direct_clients(step, Side::A));
     TRY(settle_at_a(step));
     return released ? Status() : released.error();

@@ -89,6 +89,9 @@ struct Pair {
     std::chrono::steady_clock::time_point halted_at;
 
     instance::Control& control(Side side) { return side == Side::A ? *a_control : *b_control; }
+    // Where A's own sockets are now. They move whenever the links are directed elsewhere, and with A's restart: a_control
+    // must then be reset to them.
+    instance::ControlPaths a_paths() const;
     std::vector<std::string> bridge_names() const;
 };
 

@@ -32,7 +32,7 @@ Status end_a(Step& step) {
     // A's end takes away its share of the ports' promiscuous mode.
     pair.promiscuous = TRY(datapath::Promiscuous::hold(devices));
     pair.a_sockets.reset();   // a duplicate of a tap keeps it busy for the new process
-    pair.a_control->reset(pair.a_control->paths());
+    pair.a_control->reset(pair.a_paths());
     if (pair.a.process().alive()) {
         TRY(pair.a.kill());
     }
@@ -48,12 +48,7 @@ Status start_a(Step& step) {
     TRY(pair.pidfile->release());
     TRY(pair.a.start(kStartLimit));
     TRY(step.front.take_over(pair.a.unixctl_path()));
-    auto paths = pair.a_control->paths();
-    paths.unixctl = control::Front::displaced(pair.a.unixctl_path());
-    for (auto& [bridge, path] : paths.mgmt) {
-        path = pair.links->a_mgmt(bridge);
-    }
-    pair.a_control->reset(paths);
+    pair.a_control->reset(pair.a_paths());
     TRY(pair.a_control->call("version"));
     pair.a_sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));
     TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));

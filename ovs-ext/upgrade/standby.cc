@@ -122,13 +122,11 @@ Status compare_ports(Step& step) {
 Status open_control(Step& step) {
     auto& pair = step.pair;
     pair.links.emplace(step.places.rundir.string(), step.places.b_rundir().string());
-    instance::ControlPaths a_paths{control::Front::displaced(pair.a.unixctl_path()), {}};
     instance::ControlPaths b_paths{pair.b->unixctl_path(), {}};
     for (const auto& bridge : pair.bridge_names()) {
-        a_paths.mgmt[bridge] = pair.links->a_mgmt(bridge);
         b_paths.mgmt[bridge] = pair.links->b_mgmt(bridge);
     }
-    pair.a_control.emplace(Side::A, a_paths);
+    pair.a_control.emplace(Side::A, pair.a_paths());
     pair.b_control.emplace(Side::B, b_paths);
     return {};
 }
@@ -141,6 +139,14 @@ std::vector<std::string> Pair::bridge_names() const {
         names.push_back(bridge.name);
     }
     return names;
+}
+
+instance::ControlPaths Pair::a_paths() const {
+    instance::ControlPaths paths{control::Front::displaced(a.unixctl_path()), {}};
+    for (const auto& bridge : bridge_names()) {
+        paths.mgmt[bridge] = links->a_mgmt(bridge);
+    }
+    return paths;
 }
 
 Status run_standby(Step& step) {
