@@ -40,6 +40,7 @@ class ConntrackSettings : public Kind {
     explicit ConntrackSettings(std::shared_ptr<SequenceCheck> check) : check_(std::move(check)) {}
 
     std::string_view name() const override { return "conntrack-settings"; }
+    bool changed_by_packets() const override { return false; }
     Result<Snapshot> dump(instance::Control& from) override;
     Status load(instance::Control& to, const Changes& changes) override;
     std::string describe(const Entry& entry) const override { return entry.key + " = " + entry.value; }

@@ -77,6 +77,10 @@ class Kind {
         return false;
     }
 
+    // Whether packets themselves change it, and not only management, which is cut off before the hold: only this is read once
+    // more in the hold, where every request to the instance is time that packets wait.
+    virtual bool changed_by_packets() const { return true; }
+
     // 'entry' in the words of ovs-ofctl or ovs-appctl, one line.
     virtual std::string describe(const Entry& entry) const = 0;
 

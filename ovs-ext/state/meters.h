@@ -10,6 +10,7 @@ namespace hitless::state {
 class Meters : public Kind {
   public:
     std::string_view name() const override { return "meters"; }
+    bool changed_by_packets() const override { return false; }
     Result<Snapshot> dump(instance::Control& from) override;
     Status load(instance::Control& to, const Changes& changes) override;
     std::string describe(const Entry& entry) const override;

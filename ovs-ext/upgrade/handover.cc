@@ -56,15 +56,18 @@ Status cut_off(Step& step, Side from) {
     return {};
 }
 
-// The state that changed since the copy. B's (or a restarted A's) output gate is shut: what loading sends goes nowhere.
-Status load_delta(Step& step, Side from) {
+// The state that changed since the copy; in the hold only what packets themselves change. B's (or a restarted A's) output gate is shut: what loading sends goes nowhere.
+Status load_delta(Step& step, Side from, bool in_hold) {
     auto& pair = step.pair;
     for (size_t i = 0; i < pair.kinds.list.size(); i++) {
         auto& kind = *pair.kinds.list[i];
+        if (in_hold && !kind.changed_by_packets()) {
+            continue;
+        }
         auto report = TRY(state::delta(kind, pair.control(from), pair.control(other(from)), pair.copies[i]));
         step.update([&](Summary& summary) {
             if (auto* record = find_record(summary, kind.name(), from)) {
-                record->delta += report.copied;
+                (in_hold ? record->delta : record->copied) += report.copied;
             }
         });
     }
@@ -171,6 +174,7 @@ Status run_hold(Step& step, Side from) {
     }
     step.agent(from).on(Verb::halt, [&step, &pair, from]() -> Result<std::string> {
         TRY(cut_off(step, from));
+        TRY(load_delta(step, from, false));   // what is brought over now need not be in the hold
         auto& sockets = from == Side::A ? *pair.a_sockets : *pair.b_sockets;
         pair.halted_at = Clock::now();
         TRY(pair.steering->halt(pair.settings.hold_deadline));
@@ -187,7 +191,7 @@ Status run_hold(Step& step, Side from) {
 
 Status run_commit(Step& step, Side from) {
     Side to = other(from);
-    TRY(load_delta(step, from));
+    TRY(load_delta(step, from, true));
     step.agent(to).on(Verb::activate, [&step, to]() -> Result<std::string> {
         auto report = TRY(release(step, to));
         return fmt::format("receipt begun: {} held packets released, longest wait {} us", report.held,
