@@ -59,6 +59,7 @@ Status cut_off(Step& step, Side from) {
 // The state that changed since the copy; in the hold only what packets themselves change. B's (or a restarted A's) output gate is shut: what loading sends goes nowhere.
 Status load_delta(Step& step, Side from, bool in_hold) {
     auto& pair = step.pair;
+    TRY(pair.sequences.read(*pair.steering));
     for (size_t i = 0; i < pair.kinds.list.size(); i++) {
         auto& kind = *pair.kinds.list[i];
         if (in_hold && !kind.changed_by_packets()) {

@@ -34,6 +34,7 @@
 #include "state/copy.h"
 #include "state/kinds.h"
 #include "upgrade/agent.h"
+#include "upgrade/sequences.h"
 
 namespace hitless::upgrade {
 
@@ -73,6 +74,7 @@ struct Pair {
     std::optional<instance::StandbySwitch> b;
     std::optional<instance::Control> a_control, b_control;
     std::optional<datapath::ProcessSockets> a_sockets, b_sockets;
+    Sequences sequences;
     state::Kinds kinds;
     std::vector<state::Copy> copies;   // by kind, of the last copy
     std::optional<control::MgmtLinks> links;

@@ -50,7 +50,8 @@ Status attach(Step& step) {
     TRY(step.journal.add_host_change("programs and legs", fmt::format("none on {}", fmt::join(names, " "))));
     std::lock_guard lock(pair.steering_mutex);
     pair.steering = TRY(datapath::make_steering(options));
-    return pair.steering->attach(pair.ports);
+    TRY(pair.steering->attach(pair.ports));
+    return pair.steering->learn_tcp(true);
 }
 
 // What B's clone of the operator's configuration is.

@@ -6,9 +6,14 @@
 namespace hitless::upgrade {
 namespace {
 
-state::KindOptions kind_options(Pair& pair) {
-    (void) pair;
-    return {};
+// TCP connections of which nothing was learned: their windows are not known, and their packets would be invalid on 'to'.
+void warn_of_unlearned(Step& step, Side to) {
+    auto& pair = step.pair;
+    size_t unlearned = pair.kinds.conntrack->connections_without_numbers(to);
+    if (unlearned && pair.kinds.sequence_check->suspended(to)) {
+        step.warn(fmt::format("conntrack: {} TCP connections were idle, so that their sequence numbers are not known: {} does "
+                              "not check TCP sequence numbers (dpctl/ct-get-tcp-seq-chk) for their sake", unlearned, to_string(to)));
+    }
 }
 
 TransferRecord& record_of(Summary& summary, const std::string& kind, Side from) {
@@ -26,6 +31,7 @@ Status copy_all(Step& step, Side from) {
     auto& source = pair.control(from);
     auto& target = pair.control(other(from));
     pair.copies.clear();
+    TRY(pair.sequences.read(*pair.steering));
     for (auto& kind : pair.kinds.list) {
         TRY(step.stop.check());
         TRY(kind->follow(source));
@@ -64,7 +70,9 @@ Status run_copy(Step& step, Side from) {
     for (auto& kind : pair.kinds.list) {
         kind->unfollow();
     }
-    pair.kinds = state::all_kinds(kind_options(pair));
+    state::KindOptions options;
+    options.conntrack.sequences = pair.sequences.lookup();
+    pair.kinds = state::all_kinds(options);
     step.agent(from).on(Verb::failover, [] { return std::string("transferring state"); });
     step.agent(other(from)).on(Verb::transfer, [&step, from]() -> Result<std::string> {
         TRY(copy_all(step, from));
@@ -82,6 +90,7 @@ Status run_copy(Step& step, Side from) {
 
 Status run_verify(Step& step, Side from) {
     auto& pair = step.pair;
+    TRY(pair.sequences.read(*pair.steering));
     for (size_t i = 0; i < pair.kinds.list.size(); i++) {
         TRY(step.stop.check());
         auto& kind = *pair.kinds.list[i];
@@ -102,6 +111,7 @@ Status run_verify(Step& step, Side from) {
                               kind.describe(stuck.front()));
         }
     }
+    warn_of_unlearned(step, other(from));
     return {};
 }
 
