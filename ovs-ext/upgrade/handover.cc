@@ -57,8 +57,11 @@ Status cut_off(Step& step, Side from) {
 }
 
 // The state that changed since the copy; in the hold only what packets themselves change. B's (or a restarted A's) output gate is shut: what loading sends goes nowhere.
-Status load_delta(Step& step, Side from, bool in_hold) {
+// Returns what it took, by kind.
+Result<std::string> load_delta(Step& step, Side from, bool in_hold) {
     auto& pair = step.pair;
+    auto began = Clock::now();
+    std::string times;
     TRY(pair.sequences.read(*pair.steering));
     for (size_t i = 0; i < pair.kinds.list.size(); i++) {
         auto& kind = *pair.kinds.list[i];
@@ -71,8 +74,12 @@ Status load_delta(Step& step, Side from, bool in_hold) {
                 (in_hold ? record->delta : record->copied) += report.copied;
             }
         });
+        auto now = Clock::now();
+        times += fmt::format("{}{} {} us", times.empty() ? "" : ", ", kind.name(),
+                             duration_cast<microseconds>(now - began).count());
+        began = now;
     }
-    return {};
+    return times;
 }
 
 Result<datapath::ReleaseReport> release(Step& step, Side to) {
@@ -180,25 +187,27 @@ Status run_hold(Step& step, Side from) {
         pair.halted_at = Clock::now();
         TRY(pair.steering->halt(pair.settings.hold_deadline));
         pair.halted = true;
+        auto halted = duration_cast<microseconds>(Clock::now() - pair.halted_at);
         TRY(sockets.drain([&]() -> Status {
             TRY(pair.control(from).call("version"));
             return {};
         }, kDrainLimit));
         auto drained = duration_cast<microseconds>(Clock::now() - pair.halted_at);
-        return fmt::format("receipt halted and drained in {} us", drained.count());
+        return fmt::format("receipt halted in {} us, drained {} us after the halt began", halted.count(), drained.count());
     });
     return step.operator_agent.tell(step.agent(from), Verb::halt, "new packets are held");
 }
 
 Status run_commit(Step& step, Side from) {
     Side to = other(from);
-    TRY(load_delta(step, from, true));
+    std::string times = TRY(load_delta(step, from, true));
     step.agent(to).on(Verb::activate, [&step, to]() -> Result<std::string> {
         auto report = TRY(release(step, to));
-        return fmt::format("receipt begun: {} held packets released, longest wait {} us", report.held,
-                           report.longest_wait.count());
+        return fmt::format("receipt begun: {} held packets released, longest wait {} us; all of it took {} us", report.held,
+                           report.longest_wait.count(),
+                           duration_cast<microseconds>(Clock::now() - step.pair.halted_at).count());
     });
-    TRY(step.agent(from).tell(step.agent(to), Verb::activate, "state is complete"));
+    TRY(step.agent(from).tell(step.agent(to), Verb::activate, "state is complete: " + times));
     return to == Side::B ? settle_at_b(step) : settle_at_a(step);
 }
 
