@@ -99,13 +99,16 @@ Status AttachedPort::stitch() {
     if (!port_.tap) {
         return {};
     }
-    take_off_stitch();
     const std::string far = far_name();
     auto tap = context_.b_links.get(port_.name);
     if (!tap.ok()) {
         return make_error("port {}: the standby has not made its tap yet: {}", port_.name, tap.error().message);
     }
     unsigned leg_ifindex = TRY(context_.b_links.get(far)).ifindex;
+    if (stitches_.size() == 2 && stitched_ == decltype(stitched_){leg_ifindex, tap->ifindex}) {
+        return {};   // packets pass there now
+    }
+    take_off_stitch();
     TRY(context_.b_links.change(port_.name, {.up = true, .mtu = {}, .tx_queue_length =
                                 std::max(tap->tx_queue_length, context_.options.hold_packets_per_port)}));
     TRY(context_.programs.put_stitch(leg_ifindex, tap->ifindex));

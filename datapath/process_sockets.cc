@@ -143,7 +143,13 @@ bool accepted_management(int fd) {
     }
     size_t length = ::strnlen(address.sun_path, size - offsetof(sockaddr_un, sun_path));
     std::string_view path(address.sun_path, length);
-    return path.ends_with(".mgmt") || path.ends_with(".snoop");
+    if (!path.ends_with(".mgmt") && !path.ends_with(".snoop")) {
+        return false;
+    }
+    // Our own sessions are those by which its state is copied.
+    ucred peer = {};
+    size = sizeof peer;
+    return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) || peer.pid != ::getpid();
 }
 
 }  // namespace

@@ -51,7 +51,8 @@ struct SocketAddress {
 };
 
 // Shuts down, both ways, process 'pid's established TCP sessions with 'controllers', and the sessions that it accepted on
-// Unix stream sockets whose path ends in .mgmt or .snoop: a process that is frozen next would keep their peers waiting.
+// Unix stream sockets whose path ends in .mgmt or .snoop: a process that is frozen next would keep their peers waiting. Sessions
+// of the calling process itself go on.
 // Returns how many. The process itself sees them closed when it runs again.
 Result<size_t> shutdown_sessions(pid_t pid, std::span<const SocketAddress> controllers);
 

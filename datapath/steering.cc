@@ -39,7 +39,9 @@ class KernelSteering : public Steering {
     Result<ReleaseReport> release(Side to) override;
     Bond bond() const override;
     Status learn_tcp(bool on) override;
-    Result<std::vector<LearnedTcp>> learned() const override;
+    std::optional<LearnedTcp> learned(const TcpDirection& direction) const override {
+        return context_ ? context_->programs.learned(direction) : std::nullopt;
+    }
     Status detach_all() override;
 
   private:
@@ -81,10 +83,13 @@ Status KernelSteering::attach(std::span<const Port> ports) {
 }
 
 Status KernelSteering::stitch() {
+    Status first;
     for (auto& port : ports_) {
-        TRY(port->stitch());
+        if (auto status = port->stitch(); !status.ok() && first.ok()) {
+            first = status;
+        }
     }
-    return {};
+    return first;
 }
 
 Status KernelSteering::add_port(const Port& port) {
@@ -207,13 +212,6 @@ Status KernelSteering::learn_tcp(bool on) {
     learning_ = on;
     set_word(STEER_DIRECT, active_);
     return {};
-}
-
-Result<std::vector<LearnedTcp>> KernelSteering::learned() const {
-    if (!context_) {
-        return make_error("learned TCP connections: steering is not attached");
-    }
-    return context_->programs.learned();
 }
 
 Status KernelSteering::detach_all() {

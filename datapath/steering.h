@@ -22,6 +22,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -63,10 +64,14 @@ struct ReleaseReport {
     std::chrono::microseconds longest_wait{};   // the longest that a held packet waited, from the halt to its release
 };
 
-// One direction of a TCP connection, as its segments came in at a port. Host byte order.
-struct LearnedTcp {
+// One direction of a TCP connection, as its segments come in at a port.
+struct TcpDirection {
     std::array<uint8_t, 16> source{}, destination{};    // network byte order; IPv4 as ::ffff:a.b.c.d
-    uint16_t source_port = 0, destination_port = 0;
+    uint16_t source_port = 0, destination_port = 0;     // host byte order
+};
+
+// What was learned of it. Host byte order.
+struct LearnedTcp {
     uint32_t next_seq = 0;                              // the next sequence number of this direction
     uint32_t ack = 0;
     uint16_t window = 0;                                // as in the last segment, not scaled
@@ -84,7 +89,8 @@ class Steering {
     // namespace under the ports' names. On failure nothing of it stays.
     virtual Status attach(std::span<const Port> ports) = 0;
 
-    // Joins the taps that B's vswitchd has made by now with their legs. To be called when B has opened its ports.
+    // Joins the taps that B's vswitchd has made by now with their legs. To be called when B has opened its ports, and again
+    // when it has opened others; those that are joined already are not touched. Error when a tap is missing; the others are joined.
     virtual Status stitch() = 0;
 
     // Adds or takes away one port while attached.
@@ -107,7 +113,8 @@ class Steering {
     // Learning of TCP sequence numbers at the ports' ingress, both directions of each connection between two ports. Off at
     // first; costs a map look-up for each TCP segment. What was learned is kept until detach_all().
     virtual Status learn_tcp(bool on) = 0;
-    virtual Result<std::vector<LearnedTcp>> learned() const = 0;
+    // None: no segment was seen.
+    virtual std::optional<LearnedTcp> learned(const TcpDirection& direction) const = 0;
 
     // Takes everything away, and puts back what was changed on the host. Only with A active and no halt. Safe to call twice.
     virtual Status detach_all() = 0;

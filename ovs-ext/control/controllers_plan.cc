@@ -66,6 +66,7 @@ BridgePlan plan_bridge(const BridgeConfig& bridge, const std::vector<BridgeConfi
         result.parked = result.activated = result.restored;
         return result;
     }
+    std::vector<std::string> parked;
     for (const auto& controller : bridge.controllers) {
         auto address = parse_controller_target(controller.target);
         if (!address) {
@@ -74,10 +75,12 @@ BridgePlan plan_bridge(const BridgeConfig& bridge, const std::vector<BridgeConfi
         }
         check_in_band(bridge, controller, *address, bridges, plan);
         auto path = fmt::format("{}/{}.relay{}", run_directory, bridge.name, result.relays.size());
+        // One for each controller: the rows of the clone, with all their other columns, only change their targets.
+        parked.push_back(fmt::format("unix:{}/{}.parked{}", run_directory, bridge.name, result.relays.size()));
         result.restored.targets.push_back("unix:" + path);
         result.relays.push_back({path, controller.target, *address});
     }
-    result.parked = {{fmt::format("unix:{}/{}.parked", run_directory, bridge.name)}, "secure"};
+    result.parked = {std::move(parked), "secure"};
     result.activated = {result.restored.targets, "secure"};
     return result;
 }

@@ -222,6 +222,13 @@ size_t Relay::established() const {
                                              [](const auto& connection) { return connection->established(); }));
 }
 
+size_t Relay::established(const std::string& path) const {
+    std::lock_guard lock(mutex_);
+    return static_cast<size_t>(std::count_if(connections_.begin(), connections_.end(), [&](const auto& connection) {
+        return connection->path() == path && connection->established();
+    }));
+}
+
 void Relay::accept_from(const std::string& path, const Listener& listener) {
     while (connections_.size() < max_connections) {
         Fd client(::accept4(listener.socket.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));

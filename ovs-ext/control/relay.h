@@ -41,6 +41,7 @@ class Relay {
 
     // Connections that are established with the controller.
     size_t established() const;
+    size_t established(const std::string& path) const;   // of those that the switch made to 'path'
 
   private:
     struct Listener {

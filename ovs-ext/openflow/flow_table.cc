@@ -296,6 +296,16 @@ void append_flow_add(std::string_view flow_mod, bool is_new, std::vector<Message
     messages.push_back(to_message(flow_mod));
 }
 
+bool has_timeout(std::string_view flow_mod) {
+    return mod_of(flow_mod)->idle_timeout || mod_of(flow_mod)->hard_timeout;
+}
+
+std::string without_timeouts(std::string_view flow_mod) {
+    std::string lasting(flow_mod);
+    mod_of(lasting)->idle_timeout = mod_of(lasting)->hard_timeout = 0;
+    return lasting;
+}
+
 Message flow_removal(std::string_view flow_mod) {
     ofp11_flow_mod body = plain_add();
     body.command = OFPFC_DELETE_STRICT;

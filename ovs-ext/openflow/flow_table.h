@@ -73,6 +73,9 @@ std::string flow_key(std::string_view flow_mod);
 // Appends what makes the flow, whether or not it is there. 'is_new' says that it is not: a flow with the flag check_overlap is
 // then made in two steps, for the switch looks for overlaps only when a flow is new and one that came after it may overlap.
 void append_flow_add(std::string_view flow_mod, bool is_new, std::vector<Message>& messages);
+// Whether the flow goes by itself, idle or after a time; and the same flow without that.
+bool has_timeout(std::string_view flow_mod);
+std::string without_timeouts(std::string_view flow_mod);
 Message flow_removal(std::string_view flow_mod);
 
 // As ovs-ofctl dump-flows prints it, without statistics.

@@ -90,6 +90,7 @@ class Replicator::Worker {
     Status read_operators_status();
     Status carry();
     Status carry_configuration();
+    void tell_of_opened();
     Status carry_status();
     Status carry_ifindex();
     Status finish();
@@ -109,6 +110,7 @@ class Replicator::Worker {
     CounterOffsets offsets_;
     std::set<std::string> with_ifindex_;   // interfaces (uuid) whose ifindex the operator's database has
     std::set<HostPort> announced_;      // to port_added(), but not in B's database yet
+    std::set<std::string> unopened_;    // told of, and in B's database, but B has not opened them
     std::string problem_;               // last one reported
 };
 
@@ -159,6 +161,7 @@ Status Replicator::Worker::read_operators_status() {
 
 void Replicator::Worker::remove_ports(const ConfigurationChange& change, bool replaced) {
     for (const auto& port : change.removed) {
+        unopened_.erase(port.name);
         bool again = std::any_of(change.added.begin(), change.added.end(),
                                  [&](const HostPort& added) { return added.name == port.name; });
         if (again == replaced && options_.port_removed) {
@@ -182,10 +185,27 @@ Status Replicator::Worker::carry_configuration() {
         }
     }
     TRY(b_.client->transact(open_vswitch, change.operations));
+    for (const auto& port : announced_) {
+        unopened_.insert(port.name);
+    }
     announced_.clear();
     TRY(b_.take_updates());
     remove_ports(change, false);
     return {};
+}
+
+void Replicator::Worker::tell_of_opened() {
+    bool opened = false;
+    for (const auto& [uuid, row] : b_.contents["Interface"]) {
+        if (to_optional_integer(row["ofport"]).value_or(-1) > 0) {
+            opened |= unopened_.erase(to_text(row["name"])) > 0;
+        }
+    }
+    if (opened && options_.ports_opened) {
+        if (auto status = options_.ports_opened(); !status) {
+            report(status.error().message);
+        }
+    }
 }
 
 Status Replicator::Worker::carry_status() {
@@ -227,6 +247,9 @@ Status Replicator::Worker::carry() {
     TRY(operators_.take_updates());
     TRY(b_.take_updates());
     TRY(carry_configuration());
+    if (!unopened_.empty()) {
+        tell_of_opened();
+    }
     return carry_status();
 }
 

@@ -22,6 +22,9 @@ struct ReplicatorOptions {
     // not: where there is none, B is to find none too, and says so in the interface's 'error' as A would. An Error is
     // passed on to 'problem', and the interface added all the same.
     std::function<Status(const std::string& name, bool is_tap)> port_added;
+    // B has opened interfaces of which port_added() was told. Called before B's status, for which ovs-vsctl waits, is carried: what
+    // their packets need is to be done here. An Error is passed on to 'problem'.
+    std::function<Status()> ports_opened;
     // An interface is gone from B's configuration: removes its leg.
     std::function<void(const std::string& name)> port_removed;
     // Something could not be carried: a lost connection, a refused transaction. It is tried again each second; said once.

@@ -252,4 +252,18 @@ Status Flows::update_bridge(instance::Control& from, const std::string& bridge, 
     return {};
 }
 
+Snapshot timed_flows(const Snapshot& snapshot) {
+    Snapshot timed;
+    std::copy_if(snapshot.begin(), snapshot.end(), std::back_inserter(timed),
+                 [](const Entry& entry) { return openflow::has_timeout(entry.value); });
+    return timed;
+}
+
+Snapshot without_timeouts(Snapshot flows) {
+    for (Entry& entry : flows) {
+        entry.value = openflow::without_timeouts(entry.value);
+    }
+    return flows;
+}
+
 }  // namespace hitless::state

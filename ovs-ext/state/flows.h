@@ -37,4 +37,8 @@ class Flows : public Kind {
     std::map<std::string, std::unique_ptr<Watch>> watches_;   // by bridge
 };
 
+// The flows of 'snapshot' (of the kind Flows) that have a timeout, and the same flows without it.
+Snapshot timed_flows(const Snapshot& snapshot);
+Snapshot without_timeouts(Snapshot flows);
+
 }  // namespace hitless::state

@@ -1,7 +1,7 @@
 // Phases hold and commit, in both directions: the moments in which packets wait. Between the halt and the release nothing
 // blocks on anything but the two instances: the journal is written before and after.
-#include "ovsdb/clone.h"
-#include "upgrade/phases.h"
+#include "upgrade/freeze.h"
+#include "upgrade/live_changes.h"
 
 namespace hitless::upgrade {
 namespace {
@@ -12,6 +12,8 @@ using std::chrono::microseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kDrainLimit = 1s;
+constexpr auto kQuietLimit = 200ms;
+constexpr auto kDummyLimit = 5s;
 
 TransferRecord* find_record(Summary& summary, std::string_view kind, Side from) {
     for (auto& record : summary.transfers) {
@@ -39,7 +41,11 @@ Status cut_off(Step& step, Side from) {
     auto& pair = step.pair;
     TRY(direct_clients(step, other(from)));
     if (from == Side::B) {
-        pair.relay.reset();
+        if (pair.b_controllers) {
+            TRY(pair.b_controllers->park());
+            pair.b_controllers.reset();
+        }
+        TRY(datapath::shutdown_sessions(pair.b->process().pid(), {}));
         return {};
     }
     if (!pair.dummy) {
@@ -53,6 +59,7 @@ Status cut_off(Step& step, Side from) {
         pair.gate = TRY(control::Gate::close(gate));
     }
     TRY(control::end_tcp_sessions(pair.a.process().pid()));
+    TRY(datapath::shutdown_sessions(pair.a.process().pid(), {}));
     return {};
 }
 
@@ -62,7 +69,6 @@ Result<std::string> load_delta(Step& step, Side from, bool in_hold) {
     auto& pair = step.pair;
     auto began = Clock::now();
     std::string times;
-    TRY(pair.sequences.read(*pair.steering));
     for (size_t i = 0; i < pair.kinds.list.size(); i++) {
         auto& kind = *pair.kinds.list[i];
         if (in_hold && !kind.changed_by_packets()) {
@@ -97,47 +103,26 @@ Result<datapath::ReleaseReport> release(Step& step, Side to) {
     return report;
 }
 
-// B connects to the controllers; its bridges keep their flows over it.
 Status activate_controllers(Step& step) {
     auto& pair = step.pair;
-    bool any = false;
-    for (const auto& bridge : pair.controllers.bridges) {
-        any |= !bridge.relays.empty();
-    }
-    if (!any) {
-        return {};
-    }
-    pair.relay = TRY(control::Relay::start());
-    auto client = TRY(ovsdb::Client::connect(pair.b->database_socket()));
-    for (const auto& bridge : pair.controllers.bridges) {
-        for (const auto& relay : bridge.relays) {
-            TRY(pair.relay->listen(relay.listen_path, relay.controller));
-        }
-        if (!bridge.relays.empty()) {
-            const auto& active = bridge.activated;
-            TRY(ovsdb::set_controllers(client, bridge.bridge, active.targets,
-                                       active.fail_mode.empty() ? std::nullopt : std::optional(active.fail_mode)));
-        }
-    }
+    pair.b_controllers = TRY(BControllers::activate(pair.controllers, pair.b->database_socket(),
+                                                    [&pair](const std::string& text) { pair.notes.add(text); }));
     return {};
 }
 
-Status start_replicator(Step& step) {
+Status freeze_a(Step& step) {
     auto& pair = step.pair;
-    ovsdb::ReplicatorOptions options;
-    options.operators_server = TRY(pair.a.database_socket());
-    options.b_server = pair.b->database_socket();
-    options.port_added = [&pair](const std::string& name, bool is_tap) -> Status {
-        std::lock_guard lock(pair.steering_mutex);
-        return pair.steering->add_port({name, is_tap});
-    };
-    options.port_removed = [&pair](const std::string& name) {
-        std::lock_guard lock(pair.steering_mutex);
-        (void) pair.steering->remove_port(name).ok();   // its device may be gone with it
-    };
-    options.problem = [](const std::string&) {};
-    pair.replicator = TRY(ovsdb::Replicator::start(options));
-    return {};
+    for (size_t i = 0; i < pair.copies.size(); i++) {
+        if (pair.kinds.list[i]->name() == "flows") {
+            pair.timed_flows = TRY(suspend_timeouts(pair.copies[i].source, *pair.a_control));
+        }
+    }
+    if (!wait_admitted(*pair.dummy, sessions_needed(pair.controllers), kDummyLimit)) {
+        step.warn("A was frozen without a session with each stand-in for its controllers: after a freeze of 15 s a bridge with "
+                  "fail_mode standalone flushes its flows");
+    }
+    pair.a_control->reset(pair.a_paths());   // a frozen process answers nobody
+    return pair.a.freeze();
 }
 
 // The journal is told, but what it cannot take now is no reason to undo a toggle: it is written with the next phase.
@@ -152,11 +137,9 @@ void enter_roles(Step& step, const std::string& a_role, const std::string& b_rol
 
 // B has the packets. What is not done here in time costs nobody a packet.
 Status settle_at_b(Step& step) {
-    auto& pair = step.pair;
-    pair.a_control->reset(pair.a_paths());   // a frozen process answers nobody
-    TRY(pair.a.freeze());
     TRY(activate_controllers(step));
-    TRY(start_replicator(step));
+    TRY(follow_changes(step));
+    TRY(freeze_a(step));
     enter_roles(step, "frozen", "active");
     return {};
 }
@@ -167,9 +150,19 @@ Status settle_at_a(Step& step) {
         TRY(pair.gate->lift());
         pair.gate.reset();
     }
+    pair.timed_flows.clear();
     pair.dummy.reset();   // A's sessions with it end, and it connects to its controllers
     enter_roles(step, "active", "standby");
     return {};
+}
+
+// What was asked of the instance just now has made its packets wait. That backlog is for it to work off before the hold: in the hold
+// it would be drained while new packets wait behind it.
+void wait_until_quiet(const datapath::ProcessSockets& sockets) {
+    auto limit = Clock::now() + kQuietLimit;
+    while (!sockets.empty() && Clock::now() < limit) {
+        std::this_thread::sleep_for(200us);
+    }
 }
 
 }  // namespace
@@ -179,11 +172,13 @@ Status run_hold(Step& step, Side from) {
     if (from == Side::B && pair.replicator) {
         TRY(pair.replicator->stop());
         pair.replicator.reset();
+        TRY(check_caught_up(step));
     }
     step.agent(from).on(Verb::halt, [&step, &pair, from]() -> Result<std::string> {
         TRY(cut_off(step, from));
         TRY(load_delta(step, from, false));   // what is brought over now need not be in the hold
         auto& sockets = from == Side::A ? *pair.a_sockets : *pair.b_sockets;
+        wait_until_quiet(sockets);
         pair.halted_at = Clock::now();
         TRY(pair.steering->halt(pair.settings.hold_deadline));
         pair.halted = true;
@@ -213,6 +208,7 @@ Status run_commit(Step& step, Side from) {
 
 Status run_thaw(Step& step) {
     auto& pair = step.pair;
+    pair.a_sockets.reset();   // a tap that A gives up now must go
     if (pair.a.process().stopped()) {
         TRY(pair.a.thaw());
     }
@@ -232,6 +228,13 @@ Status call_off(Step& step, Side side) {
     TRY(direct_clients(step, side));
     if (side == Side::A) {
         TRY(settle_at_a(step));
+    } else {
+        if (!pair.b_controllers) {
+            TRY(activate_controllers(step));
+        }
+        if (!pair.replicator) {
+            TRY(follow_changes(step));
+        }
     }
     return released;
 }
@@ -247,10 +250,16 @@ Status roll_back_at_once(Step& step) {
     }
     auto released = release(step, Side::A);
     pair.replicator.reset();
-    pair.relay.reset();
+    pair.b_controllers.reset();
     pair.a_control->reset(pair.a_paths());
     TRY(direct_clients(step, Side::A));
+    pair.a_control->reset(pair.a_paths());   // where the links are now
+    for (const auto& text : pair.notes.take()) {
+        step.warn(text);
+    }
+    auto timed = restore_timeouts(pair.timed_flows, *pair.a_control);
     TRY(settle_at_a(step));
+    TRY(std::move(timed));
     return released ? Status() : released.error();
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,6 @@
 #include "control/gate.h"
 #include "control/mgmt_links.h"
 #include "control/pidfile_holder.h"
-#include "control/relay.h"
 #include "datapath/b_namespace.h"
 #include "datapath/bpf_filesystem.h"
 #include "datapath/host_settings.h"
@@ -34,7 +34,8 @@
 #include "state/copy.h"
 #include "state/kinds.h"
 #include "upgrade/agent.h"
-#include "upgrade/sequences.h"
+#include "upgrade/b_controllers.h"
+#include "upgrade/notes.h"
 
 namespace hitless::upgrade {
 
@@ -74,14 +75,18 @@ struct Pair {
     std::optional<instance::StandbySwitch> b;
     std::optional<instance::Control> a_control, b_control;
     std::optional<datapath::ProcessSockets> a_sockets, b_sockets;
-    Sequences sequences;
     state::Kinds kinds;
     std::vector<state::Copy> copies;   // by kind, of the last copy
     std::optional<control::MgmtLinks> links;
     std::unique_ptr<control::DummyController> dummy;
     std::optional<control::Gate> gate;
-    std::unique_ptr<control::Relay> relay;
-    std::unique_ptr<ovsdb::Replicator> replicator;
+    std::unique_ptr<BControllers> b_controllers;   // while B is active
+    state::Snapshot timed_flows;                   // A's, whose timeouts were taken away before it was frozen
+    Notes notes;
+    // Of ports that were added while B is active, under steering_mutex: taps that A has not made, devices that A does not hold.
+    std::set<std::string> own_taps;
+    std::map<std::string, datapath::Promiscuous> new_promiscuous;
+    std::unique_ptr<ovsdb::Replicator> replicator;   // uses what is above, on its own thread
     std::optional<datapath::Promiscuous> promiscuous;
     std::optional<control::PidfileHolder> pidfile;
     std::optional<std::filesystem::path> old_binary;   // kept copy of what was replaced in place
@@ -94,6 +99,7 @@ struct Pair {
     // Where A's own sockets are now. They move whenever the links are directed elsewhere, and with A's restart: a_control
     // must then be reset to them.
     instance::ControlPaths a_paths() const;
+    instance::ControlPaths b_paths() const;
     std::vector<std::string> bridge_names() const;
 };
 

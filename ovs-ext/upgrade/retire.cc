@@ -15,7 +15,7 @@ Status run_retire(Step& step) {
         kind->unfollow();
     }
     pair.replicator.reset();
-    pair.relay.reset();
+    pair.b_controllers.reset();
     if (pair.gate) {
         note(pair.gate->lift());
         pair.gate.reset();

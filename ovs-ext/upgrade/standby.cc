@@ -123,12 +123,8 @@ Status compare_ports(Step& step) {
 Status open_control(Step& step) {
     auto& pair = step.pair;
     pair.links.emplace(step.places.rundir.string(), step.places.b_rundir().string());
-    instance::ControlPaths b_paths{pair.b->unixctl_path(), {}};
-    for (const auto& bridge : pair.bridge_names()) {
-        b_paths.mgmt[bridge] = pair.links->b_mgmt(bridge);
-    }
     pair.a_control.emplace(Side::A, pair.a_paths());
-    pair.b_control.emplace(Side::B, b_paths);
+    pair.b_control.emplace(Side::B, pair.b_paths());
     return {};
 }
 
@@ -146,6 +142,14 @@ instance::ControlPaths Pair::a_paths() const {
     instance::ControlPaths paths{control::Front::displaced(a.unixctl_path()), {}};
     for (const auto& bridge : bridge_names()) {
         paths.mgmt[bridge] = links->a_mgmt(bridge);
+    }
+    return paths;
+}
+
+instance::ControlPaths Pair::b_paths() const {
+    instance::ControlPaths paths{b->unixctl_path(), {}};
+    for (const auto& bridge : bridge_names()) {
+        paths.mgmt[bridge] = links->b_mgmt(bridge);
     }
     return paths;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "upgrade/live_changes.h"
 #include "upgrade/preflight.h"
 
 namespace hitless::upgrade {
@@ -179,6 +180,7 @@ Status SwitchSite::act(Phase phase, const Request& request, StopFlag& stop, cons
     case Phase::thaw:
         return run_thaw(step);
     case Phase::copy_back:
+        TRY(catch_up(step));
         return run_copy(step, Side::B);
     case Phase::verify_back:
         return run_verify(step, Side::B);

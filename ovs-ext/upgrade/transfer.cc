@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "upgrade/phases.h"
+#include "upgrade/sequences.h"
 
 namespace hitless::upgrade {
 namespace {
@@ -31,7 +32,6 @@ Status copy_all(Step& step, Side from) {
     auto& source = pair.control(from);
     auto& target = pair.control(other(from));
     pair.copies.clear();
-    TRY(pair.sequences.read(*pair.steering));
     for (auto& kind : pair.kinds.list) {
         TRY(step.stop.check());
         TRY(kind->follow(source));
@@ -71,7 +71,7 @@ Status run_copy(Step& step, Side from) {
         kind->unfollow();
     }
     state::KindOptions options;
-    options.conntrack.sequences = pair.sequences.lookup();
+    options.conntrack.sequences = learned_sequences(*pair.steering);
     pair.kinds = state::all_kinds(options);
     step.agent(from).on(Verb::failover, [] { return std::string("transferring state"); });
     step.agent(other(from)).on(Verb::transfer, [&step, from]() -> Result<std::string> {
@@ -90,7 +90,6 @@ Status run_copy(Step& step, Side from) {
 
 Status run_verify(Step& step, Side from) {
     auto& pair = step.pair;
-    TRY(pair.sequences.read(*pair.steering));
     for (size_t i = 0; i < pair.kinds.list.size(); i++) {
         TRY(step.stop.check());
         auto& kind = *pair.kinds.list[i];

@@ -49,7 +49,7 @@ TEST(ControllersPlan, ParksSecureThenRelaysThenRestoresTheFailMode) {
                                          "standalone")}, "/run/b");
     ASSERT_EQ(plan.bridges.size(), 1u);
     const auto& result = plan.bridges[0];
-    EXPECT_EQ(result.parked, (BridgeControl{{"unix:/run/b/br0.parked"}, "secure"}));
+    EXPECT_EQ(result.parked, (BridgeControl{{"unix:/run/b/br0.parked0", "unix:/run/b/br0.parked1"}, "secure"}));
     EXPECT_EQ(result.activated, (BridgeControl{{"unix:/run/b/br0.relay0", "unix:/run/b/br0.relay1"}, "secure"}));
     EXPECT_EQ(result.restored, (BridgeControl{{"unix:/run/b/br0.relay0", "unix:/run/b/br0.relay1"}, "standalone"}));
     ASSERT_EQ(result.relays.size(), 2u);

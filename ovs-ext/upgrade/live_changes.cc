@@ -1,0 +1,177 @@
+#include "upgrade/live_changes.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <cstring>
+#include <regex>
+#include <sstream>
+#include <thread>
+
+#include "upgrade/preflight.h"
+
+namespace hitless::upgrade {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kTakeLimit = 10s;
+
+// Makes a persistent tap, or (persistent = false) ends it: A, which makes the devices of its internal ports, is frozen. It
+// finds this one when it is thawed, and takes it for its own.
+Status set_tap(const std::string& name, bool persistent) {
+    Fd fd(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+    ifreq request = {};
+    request.ifr_flags = IFF_TAP | IFF_NO_PI;
+    name.copy(request.ifr_name, sizeof request.ifr_name - 1);
+    if (!fd || ::ioctl(fd.get(), TUNSETIFF, &request) || ::ioctl(fd.get(), TUNSETPERSIST, persistent ? 1 : 0)) {
+        return make_errno_error(errno, "internal port {}: its device cannot be {}", name, persistent ? "made" : "removed");
+    }
+    return {};
+}
+
+Status add_port(Pair& pair, const std::string& name, bool is_tap) {
+    std::lock_guard lock(pair.steering_mutex);
+    if (is_tap && !::if_nametoindex(name.c_str())) {
+        auto made = set_tap(name, true);
+        if (!made && !::if_nametoindex(name.c_str())) {   // else A, thawed by now, was quicker
+            return made;
+        }
+        pair.own_taps.insert(name);
+    }
+    TRY(pair.steering->add_port({name, is_tap}));
+    if (!is_tap) {   // A, which would see to that, is frozen
+        pair.new_promiscuous.emplace(name, TRY(datapath::Promiscuous::hold(std::span(&name, 1))));
+    }
+    return {};
+}
+
+void remove_port(Pair& pair, const std::string& name) {
+    std::lock_guard lock(pair.steering_mutex);
+    (void) pair.steering->remove_port(name).ok();   // its device may be gone with it
+    pair.new_promiscuous.erase(name);
+    if (pair.own_taps.erase(name) && (!pair.a.process().alive() || pair.a.process().stopped())) {
+        (void) set_tap(name, false).ok();
+    }
+}
+
+// B has opened new ports.
+Status take_new_ports(Pair& pair) {
+    auto client = TRY(ovsdb::Client::connect(pair.b->database_socket()));
+    auto config = TRY(ovsdb::read_switch_config(client));
+    std::lock_guard lock(pair.steering_mutex);
+    auto stitched = pair.steering->stitch();
+    pair.b_sockets = TRY(datapath::ProcessSockets::open(pair.b->process().pid()));
+    TRY(pair.b_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
+    std::vector<std::string> bridges;
+    for (const auto& bridge : config.bridges) {
+        bridges.push_back(bridge.name);
+    }
+    TRY(pair.links->point_to_b(bridges));
+    return stitched;
+}
+
+// What A itself says of its ports: names and OpenFlow port numbers, of "ovs-appctl dpif/show", whose lines are "    eth1 1/2: (system)".
+Result<std::map<std::string, int64_t>> ports_of(instance::Control& control) {
+    static const std::regex line("^ +(\\S+) (\\d+)/\\S+: \\(.*");
+    std::map<std::string, int64_t> ports;
+    std::istringstream text(TRY(control.call("dpif/show")));
+    std::smatch match;
+    for (std::string one; std::getline(text, one);) {
+        if (std::regex_match(one, match, line)) {
+            ports[match[1]] = std::stoll(match[2]);
+        }
+    }
+    return ports;
+}
+
+// A takes its configuration by itself; this waits until it has.
+Status wait_for_a(Pair& pair, const std::map<std::string, int64_t>& wanted) {
+    auto end = Clock::now() + kTakeLimit;
+    for (;;) {
+        auto ports = TRY(ports_of(*pair.a_control));
+        if (ports == wanted) {
+            return {};
+        }
+        if (Clock::now() >= end) {
+            for (const auto& [name, number] : wanted) {
+                auto found = ports.find(name);
+                if (found == ports.end()) {
+                    return make_error("port {}: B has it, but A has not taken it within {} s; see A's log", name, kTakeLimit.count());
+                }
+                if (found->second != number) {
+                    return make_error("port {}: it has the OpenFlow port number {} on B and {} on A; flows for it cannot be copied: "
+                                      "set its ofport_request to {}", name, number, found->second, number);
+                }
+            }
+            return make_error("A has {} ports, B {}: A has not taken the changed configuration within {} s", ports.size(),
+                              wanted.size(), kTakeLimit.count());
+        }
+        std::this_thread::sleep_for(10ms);
+    }
+}
+
+Result<ovsdb::SwitchConfig> operators_config(Pair& pair) {
+    auto client = TRY(ovsdb::Client::connect(TRY(pair.a.database_socket())));
+    return ovsdb::read_switch_config(client);
+}
+
+std::vector<std::string> names_of(const ovsdb::SwitchConfig& config) {
+    std::vector<std::string> names;
+    for (const auto& bridge : config.bridges) {
+        names.push_back(bridge.name);
+    }
+    return names;
+}
+
+}  // namespace
+
+Status follow_changes(Step& step) {
+    auto& pair = step.pair;
+    ovsdb::ReplicatorOptions options;
+    options.operators_server = TRY(pair.a.database_socket());
+    options.b_server = pair.b->database_socket();
+    options.port_added = [&pair](const std::string& name, bool is_tap) { return add_port(pair, name, is_tap); };
+    options.port_removed = [&pair](const std::string& name) { remove_port(pair, name); };
+    options.ports_opened = [&pair] { return take_new_ports(pair); };
+    options.problem = [&pair](const std::string& text) { pair.notes.add(text); };
+    pair.replicator = TRY(ovsdb::Replicator::start(options));
+    return {};
+}
+
+Status catch_up(Step& step) {
+    auto& pair = step.pair;
+    auto config = TRY(operators_config(pair));
+    {
+        std::lock_guard lock(pair.steering_mutex);
+        pair.config = std::move(config);
+        pair.ports = steered_ports(pair.config);
+        TRY(pair.links->point_to_b(pair.bridge_names()));
+        pair.own_taps.clear();   // A's now
+    }
+    pair.a_control->reset(pair.a_paths());
+    pair.b_control->reset(pair.b_paths());
+    TRY(wait_for_a(pair, TRY(ports_of(*pair.b_control))));
+    pair.a_sockets.reset();
+    pair.a_sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));
+    TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
+    pair.new_promiscuous.clear();
+    for (const auto& text : pair.notes.take()) {
+        step.warn(text);
+    }
+    return {};
+}
+
+Status check_caught_up(Step& step) {
+    auto now = names_of(TRY(operators_config(step.pair)));
+    if (now != step.pair.bridge_names()) {
+        return make_error("bridges were added or removed while B's state was copied to A: repeat hitless/return");
+    }
+    return {};
+}
+
+}  // namespace hitless::upgrade
