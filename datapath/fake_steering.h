@@ -22,7 +22,6 @@ class FakeSteering : public Steering {
     ReleaseReport report;
     // The halt's deadline passes: the next release fails, and the side that was active stays it.
     bool deadline_passed = false;
-    std::vector<LearnedTcp> learned_tcp;
 
     Status attach(std::span<const Port> ports) override {
         return call("attach", [&]() -> Status {
@@ -86,7 +85,7 @@ class FakeSteering : public Steering {
         return call(on ? "learn_tcp on" : "learn_tcp off", [] { return Status(); });
     }
 
-    Result<std::vector<LearnedTcp>> learned() const override { return learned_tcp; }
+    std::optional<LearnedTcp> learned(const TcpDirection&) const override { return std::nullopt; }
 
     Status detach_all() override {
         return call("detach_all", [&]() -> Status {

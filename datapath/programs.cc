@@ -1,5 +1,6 @@
 #include "datapath/programs.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <sys/mman.h>
@@ -39,24 +40,16 @@ size_t memory_size(const bpf_map* map) {
     return (size + page - 1) / page * page;
 }
 
-LearnedTcp to_learned(const steer_tcp_key& key, const steer_tcp_state& state) {
-    LearnedTcp entry;
-    std::memcpy(entry.source.data(), key.source, entry.source.size());
-    std::memcpy(entry.destination.data(), key.destination, entry.destination.size());
-    entry.source_port = __builtin_bswap16(key.source_port);
-    entry.destination_port = __builtin_bswap16(key.destination_port);
-    entry.next_seq = state.next_seq;
-    entry.ack = state.ack;
-    entry.window = state.window;
-    entry.window_scale = state.window_scale == STEER_TCP_NO_SCALE ? -1 : state.window_scale;
-    entry.flags = state.flags;
-    entry.seen = std::chrono::nanoseconds(state.seen_ns);
-    return entry;
+steer_tcp_key to_key(const TcpDirection& direction) {
+    steer_tcp_key key = {};
+    std::memcpy(key.source, direction.source.data(), direction.source.size());
+    std::memcpy(key.destination, direction.destination.data(), direction.destination.size());
+    key.source_port = htons(direction.source_port);
+    key.destination_port = htons(direction.destination_port);
+    return key;
 }
 
 }  // namespace
-
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "to_learned() swaps bytes");
 
 void Programs::Destroy::operator()(steer_bpf* skeleton) const { steer_bpf__destroy(skeleton); }
 void Programs::Unmap::operator()(void* memory) const { ::munmap(memory, size); }
@@ -177,27 +170,20 @@ Status Programs::put_stitch(unsigned ifindex, unsigned other_ifindex) {
 
 void Programs::remove_stitch(unsigned ifindex) { bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.stitches), &ifindex); }
 
-// In batches: a look-up per entry costs two system calls, and an upgrade reads this within the hold.
-Result<std::vector<LearnedTcp>> Programs::learned() const {
-    constexpr uint32_t batch = 4096;
-    std::vector<steer_tcp_key> keys(batch);
-    std::vector<steer_tcp_state> states(batch);
-    std::vector<LearnedTcp> result;
-    int map = bpf_map__fd(skeleton_->maps.learned);
-    uint32_t position = 0;
-    for (bool first = true, last = false; !last; first = false) {
-        uint32_t count = batch, next = 0;
-        int error = bpf_map_lookup_batch(map, first ? nullptr : &position, &next, keys.data(), states.data(), &count, nullptr);
-        last = error == -ENOENT;
-        if (error && !last) {
-            return make_errno_error(-error, "learned TCP connections cannot be read");
-        }
-        for (uint32_t i = 0; i < count; i++) {
-            result.push_back(to_learned(keys[i], states[i]));
-        }
-        position = next;
+std::optional<LearnedTcp> Programs::learned(const TcpDirection& direction) const {
+    steer_tcp_key key = to_key(direction);
+    steer_tcp_state state;
+    if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.learned), &key, &state)) {
+        return std::nullopt;
     }
-    return result;
+    LearnedTcp learned;
+    learned.next_seq = state.next_seq;
+    learned.ack = state.ack;
+    learned.window = state.window;
+    learned.window_scale = state.window_scale == STEER_TCP_NO_SCALE ? -1 : state.window_scale;
+    learned.flags = state.flags;
+    learned.seen = std::chrono::nanoseconds(state.seen_ns);
+    return learned;
 }
 
 void Programs::unpin() {

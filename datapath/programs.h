@@ -50,7 +50,7 @@ class Programs {
     Status put_stitch(unsigned ifindex, unsigned other_ifindex);
     void remove_stitch(unsigned ifindex);
 
-    Result<std::vector<LearnedTcp>> learned() const;
+    std::optional<LearnedTcp> learned(const TcpDirection& direction) const;
 
     void unpin();
 

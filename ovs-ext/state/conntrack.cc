@@ -19,6 +19,14 @@ constexpr size_t packets_per_batch = 4096;
 // More of the sequence space than this cannot be told from going backwards; half of what modular comparison allows.
 constexpr uint32_t movable_distance = 1u << 30;
 
+// Numbers that have advanced by less than this are within the windows as they were made: conntrack-tcp.c takes a segment up to
+// 65,535 bytes ahead (unscaled), and an acknowledgement as far behind the other side's number. What is left covers the segment itself.
+constexpr uint32_t near_distance = 16384;
+
+bool is_near(const TcpNumbers& made, const TcpNumbers& now) {
+    return now.original - made.original < near_distance && now.reply - made.reply < near_distance;
+}
+
 bool by_key(const Entry& a, const Entry& b) {
     return a.key < b.key;
 }
@@ -243,7 +251,7 @@ Status Conntrack::move_windows(instance::Control& to) {
     std::vector<Connection> again;
     for (auto& [key, copy] : known(to.side()).tcp_copies) {
         auto numbers = learn_numbers(copy.connection, options_.sequences);
-        if (!numbers || numbers == copy.numbers) {
+        if (!numbers || (copy.numbers && is_near(*copy.numbers, *numbers))) {
             continue;
         }
         bool movable = copy.numbers && numbers->original - copy.numbers->original < movable_distance &&

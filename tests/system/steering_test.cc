@@ -1,6 +1,8 @@
 // Steering between two stock switches under traffic: that no packet is lost, duplicated or reordered by a hand-over, that
 // every kind of packet passes both ways, and that nothing is left behind.
 
+#include <arpa/inet.h>
+
 #include <bpf/bpf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -204,6 +206,14 @@ TEST_P(SteeringTest, TaggedFramesPass) {
     ASSERT_OK(steering_->detach_all());
 }
 
+// An IPv4 address as ::ffff:a.b.c.d.
+std::array<uint8_t, 16> mapped(const char* address) {
+    std::array<uint8_t, 16> bytes{};
+    bytes[10] = bytes[11] = 0xff;
+    EXPECT_EQ(::inet_pton(AF_INET, address, &bytes[12]), 1);
+    return bytes;
+}
+
 // The host's stack leaves segmentation and checksums to the device; the tap's leg must not.
 TEST_P(SteeringTest, TcpThroughLocalSurvivesHandOversAndIsLearned) {
     attach();
@@ -221,17 +231,13 @@ TEST_P(SteeringTest, TcpThroughLocalSurvivesHandOversAndIsLearned) {
         EXPECT_GT(result.bytes, 2'000'000u);
         EXPECT_TRUE(result.intact);
 
-        auto learned = must(steering_->learned());
-        auto entry = std::find_if(learned.begin(), learned.end(), [&](const datapath::LearnedTcp& candidate) {
-            return candidate.source_port == result.client_port;
-        });
-        ASSERT_NE(entry, learned.end());
-        EXPECT_EQ(entry->destination_port, transfer->port());
+        bool up = transfer == &upload;
+        datapath::TcpDirection forth{mapped(up ? "10.9.0.254" : "10.9.0.2"), mapped(up ? "10.9.0.1" : "10.9.0.254"),
+                                     result.client_port, transfer->port()};
+        auto entry = steering_->learned(forth);
+        auto back = steering_->learned({forth.destination, forth.source, forth.destination_port, forth.source_port});
+        ASSERT_TRUE(entry && back);
         EXPECT_GE(entry->window_scale, 0);
-        auto back = std::find_if(learned.begin(), learned.end(), [&](const datapath::LearnedTcp& candidate) {
-            return candidate.destination_port == result.client_port;
-        });
-        ASSERT_NE(back, learned.end());
         // All is said and acknowledged at the end: each side's next is what the other has acknowledged.
         EXPECT_EQ(entry->next_seq, back->ack);
         EXPECT_EQ(back->next_seq, entry->ack);
