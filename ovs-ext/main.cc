@@ -28,6 +28,8 @@ int main(int argc, char* argv[]) {
     service_start(&argc, &argv);
     fatal_ignore_sigpipe();
     Options options = parse_options(argc, argv);
+    // A thread that works for more than a second between two waits is no reason to log: the conductor's does.
+    vlog_set_levels(vlog_module_from_name("timeval"), VLF_ANY_DESTINATION, VLL_ERR);
     daemonize_start(false);
 
     bool exiting = false;
