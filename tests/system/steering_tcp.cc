@@ -26,6 +26,10 @@ Fd stream_socket(const std::string& network_namespace, const std::string& ip, ui
         address.sin_family = AF_INET;
         address.sin_port = htons(port);
         ::inet_pton(AF_INET, ip.c_str(), &address.sin_addr);
+        int on = 1;   // the test before may have left the address in TIME_WAIT
+        if (::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on)) {
+            return make_errno_error(errno, "TCP {}:{}", ip, port);
+        }
         if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address)) {
             return make_errno_error(errno, "TCP {}:{}", ip, port);
         }
