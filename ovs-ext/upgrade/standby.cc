@@ -21,12 +21,16 @@ Status change_host_settings(Step& step) {
         }
     }
     for (const auto& [path, value] : wanted) {
+        size_t before = step.pair.host_settings.old_values().size();
         auto set = step.pair.host_settings.set(path, value);
         if (!set && path == datapath::rcu_expedited) {   // read-only in containers: only slower
             step.warn(fmt::format("{}: each halt takes some ms more", set.error().message));
             continue;
         }
         TRY(std::move(set));
+        if (step.pair.host_settings.old_values().size() == before) {
+            continue;   // it had that value
+        }
         const auto& [changed, old] = step.pair.host_settings.old_values().back();
         TRY(step.journal.add_host_change(changed, old));
     }
