@@ -11,11 +11,11 @@ std::vector<std::string> Control::bridges() const {
 }
 
 Result<std::string> Control::call(const std::string& command,
-                                  const std::vector<std::string>& arguments) {
+                                  const std::vector<std::string>& arguments, std::chrono::milliseconds limit) {
     if (!unixctl_) {
         unixctl_ = TRY(unixctl::Client::connect(paths_.unixctl));
     }
-    auto reply = unixctl_->call(command, arguments);
+    auto reply = unixctl_->call(command, arguments, limit);
     if (!reply) {
         unixctl_.reset();   // it may be broken: the next call connects anew
     }

@@ -4,6 +4,7 @@
 // Used by one thread at a time.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
@@ -32,8 +33,9 @@ class Control {
     // Names of the bridges, sorted.
     std::vector<std::string> bridges() const;
 
-    // Runs an ovs-appctl command.
-    Result<std::string> call(const std::string& command, const std::vector<std::string>& arguments = {});
+    // Runs an ovs-appctl command. Error when it is not answered within 'limit'.
+    Result<std::string> call(const std::string& command, const std::vector<std::string>& arguments = {},
+                             std::chrono::milliseconds limit = unixctl::Client::default_limit);
 
     // The session with 'bridge'; owned by this object, valid as long as it. A failed one is opened anew.
     Result<openflow::Connection*> openflow(const std::string& bridge);

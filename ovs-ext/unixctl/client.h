@@ -3,6 +3,7 @@
 // Seam over lib/unixctl.c of libopenvswitch. Blocking: for the threads that do an upgrade's work, never for the main loop.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,7 +20,12 @@ class Client {
     static Result<Client> connect(const std::string& path);
 
     // Runs 'command' and returns what it prints. A command that the peer refuses is an Error with the peer's words.
-    Result<std::string> call(const std::string& command, const std::vector<std::string>& arguments = {});
+    // When it does not answer within 'limit' the connection is of no more use: the answer may come later.
+    Result<std::string> call(const std::string& command, const std::vector<std::string>& arguments = {},
+                             std::chrono::milliseconds limit = default_limit);
+
+    // A dump of a million connections takes 10 seconds.
+    static constexpr std::chrono::milliseconds default_limit{20'000};
 
     const std::string& path() const { return path_; }
 
