@@ -2,11 +2,38 @@
 
 #include <signal.h>
 
+#include <fstream>
 #include <thread>
 
 namespace hitless::instance {
 
 using namespace std::chrono_literals;
+
+namespace {
+
+// "ovs-vswitchd.service" of a line "0::/system.slice/ovs-vswitchd.service" of /proc/PID/cgroup (cgroup v2, or v1's name=systemd).
+std::optional<std::string> service_in_cgroups(std::istream& cgroups) {
+    for (std::string line; std::getline(cgroups, line);) {
+        bool of_systemd = line.starts_with("0::") || line.find(":name=systemd:") != std::string::npos;
+        if (of_systemd && line.ends_with(".service")) {
+            return line.substr(line.rfind('/') + 1);
+        }
+    }
+    return std::nullopt;
+}
+
+// A process may also be deep in the group of some other service, such as that of the shell it was started from.
+std::optional<std::string> service_of(pid_t pid) {
+    std::ifstream cgroups("/proc/" + std::to_string(pid) + "/cgroup");
+    auto service = service_in_cgroups(cgroups);
+    if (!service) {
+        return std::nullopt;
+    }
+    auto main_pid = run_checked({"systemctl", "show", "--property=MainPID", "--value", *service});
+    return main_pid && *main_pid == std::to_string(pid) + "\n" ? service : std::nullopt;
+}
+
+}  // namespace
 
 Result<OperatorSwitch> OperatorSwitch::find(const std::string& rundir) {
     auto process = Process::from_pidfile(rundir + "/ovs-vswitchd.pid");
@@ -59,18 +86,23 @@ Status OperatorSwitch::thaw() const {
     return process_.signal(SIGCONT);
 }
 
-Status OperatorSwitch::kill() const {
+Status OperatorSwitch::kill() {
+    service_ = service_of(process_.pid());
     TRY(process_.signal(SIGKILL));
     return process_.wait_end(5s);
 }
 
 Status OperatorSwitch::start(std::chrono::milliseconds limit) {
-    std::vector<std::string> argv = argv_;
-    argv[0] = executable_.string();
     ProgramOptions options;
-    options.environment = environment_;
     options.limit = limit;
-    TRY(run_checked(argv, options));
+    if (service_) {
+        TRY(run_checked({"systemctl", "restart", *service_}, options));
+    } else {
+        std::vector<std::string> argv = argv_;
+        argv[0] = executable_.string();
+        options.environment = environment_;
+        TRY(run_checked(argv, options));
+    }
     process_ = TRY(Process::from_pidfile(command_line_.pidfile));
     return {};
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,10 +38,11 @@ class OperatorSwitch {
 
     // Ends the process by SIGKILL: so it neither sends anything more, nor touches its ports' settings or the paths of its sockets. The taps
     // of its internal ports persist.
-    Status kill() const;
+    Status kill();
 
-    // Starts it again from executable() with the same arguments and environment, and takes the new process for it. The
-    // caller has released the pidfile. Returns when the new process says that it is up (--detach). Error after 'limit'.
+    // Starts it again from executable(), and takes the new process for it: by its systemd service where it has one, else
+    // with the same arguments and environment. The caller has released the pidfile. Returns when the new process says that
+    // it is up. Error after 'limit'.
     Status start(std::chrono::milliseconds limit);
 
   private:
@@ -52,6 +54,7 @@ class OperatorSwitch {
     std::vector<std::string> argv_;
     std::map<std::string, std::string> environment_;
     CommandLine command_line_;
+    std::optional<std::string> service_;   // of systemd, whose main process it was when it was killed
 };
 
 // "3.1.0" of what ovs-vswitchd --version prints.
