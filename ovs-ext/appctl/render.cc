@@ -152,9 +152,9 @@ Json::Value summary_json(const upgrade::Summary& summary) {
 std::string status_table(const StatusReport& report) {
     std::string out = fmt::format("ovs-hitlessd {}: {}\n", report.version, report.state);
     for (const auto& instance : report.instances) {
-        out += fmt::format("  {}: {:<8}", instance.name, instance.role);
+        out += fmt::format("  {}: {}", instance.name, instance.role);
         if (instance.pid) {
-            out += fmt::format(" pid {}, Open vSwitch {}, {}", instance.pid, instance.version, instance.executable);
+            out += fmt::format(", pid {}, Open vSwitch {}, {}", instance.pid, instance.version, instance.executable);
         }
         out += "\n";
     }

@@ -31,7 +31,8 @@ Plan with_end(Plan plan, bool keep_standby) {
 }
 
 Error nonsense(State state, Command command, std::string_view remedy) {
-    return make_error("hitless/{} makes no sense in state {}: {}", to_string(command), to_string(state), remedy);
+    auto name = command == Command::retire ? "abort" : to_string(command);   // as the operator calls it
+    return make_error("hitless/{} makes no sense in state {}: {}", name, to_string(state), remedy);
 }
 
 Result<Plan> from_idle(Command command, bool keep_standby) {
