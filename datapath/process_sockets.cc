@@ -97,6 +97,14 @@ uint32_t memory_info(int fd, int which) {
     return info[which];
 }
 
+Status set_receive_buffer(int fd, int bytes) {
+    int half = bytes / 2;   // the kernel doubles what it is given, and reports that
+    if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &half, sizeof half)) {
+        return make_errno_error(errno, "packet socket: receive buffer of {} bytes", bytes);
+    }
+    return {};
+}
+
 in6_addr mapped(const in_addr& address) {
     in6_addr result = {};
     result.s6_addr[10] = result.s6_addr[11] = 0xff;
@@ -174,11 +182,25 @@ Result<ProcessSockets> ProcessSockets::open(pid_t pid) {
 
 Status ProcessSockets::enlarge_receive_buffers(int bytes) {
     for (const Fd& fd : packet_) {
-        // The kernel doubles what it is given, and reports that.
-        int half = bytes / 2;
-        if (socket_option(fd.get(), SO_RCVBUF) < bytes &&
-            ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &half, sizeof half)) {
-            return make_errno_error(errno, "packet socket: receive buffer of {} bytes", bytes);
+        if (socket_option(fd.get(), SO_RCVBUF) < bytes) {
+            TRY(set_receive_buffer(fd.get(), bytes));
+        }
+    }
+    return {};
+}
+
+int ProcessSockets::receive_buffer_bytes() const {
+    int most = 0;
+    for (const Fd& fd : packet_) {
+        most = std::max(most, socket_option(fd.get(), SO_RCVBUF));
+    }
+    return most;
+}
+
+Status ProcessSockets::reduce_receive_buffers(int bytes) {
+    for (const Fd& fd : packet_) {
+        if (socket_option(fd.get(), SO_RCVBUF) > bytes) {
+            TRY(set_receive_buffer(fd.get(), bytes));
         }
     }
     return {};

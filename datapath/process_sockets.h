@@ -26,6 +26,11 @@ class ProcessSockets {
     // frames of 1400 bytes: a stall of its main thread by a state dump would lose packets.
     Status enlarge_receive_buffers(int bytes);
 
+    // The largest receive buffer of the packet sockets, in the kernel's count; 0 when there are none.
+    int receive_buffer_bytes() const;
+    // Puts buffers that are larger than 'bytes' back to that.
+    Status reduce_receive_buffers(int bytes);
+
     // Waits until every packet that was accepted is also processed: all queues empty, then one turn of the process's main
     // loop (round_trip: a request on its control socket), and still empty. Only for ports polled by the main thread (no
     // PMD). Error when that takes longer than 'limit'.

@@ -204,4 +204,18 @@ Status give_pinned_to_a(const std::string& directory) {
     return {};
 }
 
+Result<Side> pinned_active(const std::string& directory) {
+    const std::string path = directory + "/map_control";
+    Fd map(bpf_obj_get(path.c_str()));
+    if (!map && errno == ENOENT) {
+        return Side::A;
+    }
+    uint32_t key = 0;
+    steer_control control = {};
+    if (!map || bpf_map_lookup_elem(map.get(), &key, &control)) {
+        return make_errno_error(errno, "steering map {}", path);
+    }
+    return control.word & STEER_SIDE_B ? Side::B : Side::A;
+}
+
 }  // namespace hitless::datapath

@@ -138,6 +138,10 @@ struct SteeringOptions {
 // one thread at a time.
 Result<std::unique_ptr<Steering>> make_steering(SteeringOptions options);
 
+// The side that has the packets by the programs that a process which is gone has pinned in 'bpf_directory' (in a hold: the one
+// that gets them again when it ends). A when there are none.
+Result<Side> pinned_active(const std::string& bpf_directory);
+
 // Takes away what a Steering of these options left behind when its process died: pins, programs, devices. Input and output are
 // A's from then on. What it changed in A's taps (their queue lengths) stays.
 Status remove_steering_leftovers(const SteeringOptions& options);
