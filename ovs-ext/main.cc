@@ -4,6 +4,7 @@
 #include "appctl/main_queue.h"
 #include "control/front.h"
 #include "options.h"
+#include "termination.h"
 #include "upgrade/conductor.h"
 #include "upgrade/switch_site.h"
 
@@ -30,6 +31,7 @@ int main(int argc, char* argv[]) {
     Options options = parse_options(argc, argv);
     // A thread that works for more than a second between two waits is no reason to log: the conductor's does.
     vlog_set_levels(vlog_module_from_name("timeval"), VLF_ANY_DESTINATION, VLL_ERR);
+    Termination termination;
     daemonize_start(false);
 
     bool exiting = false;
@@ -45,7 +47,11 @@ int main(int argc, char* argv[]) {
     {
         control::Front front(own_path);
         upgrade::SwitchSite site(options.places, front);
-        upgrade::Conductor conductor(site, upgrade::State::idle);
+        auto state = site.recover();
+        if (!state) {
+            VLOG_ERR("what an earlier ovs-hitlessd left: %s", state.error().message.c_str());
+        }
+        upgrade::Conductor conductor(site, state ? *state : upgrade::State::idle);
         appctl::MainQueue queue;
         appctl::Commands commands(conductor, site, queue, HITLESS_VERSION);
         appctl::Adoption adoption(options.places.rundir.string(), front);
@@ -67,6 +73,7 @@ int main(int argc, char* argv[]) {
             front.run();
             queue.run();
             unixctl_server_run(server);
+            exiting |= termination.requested();
             if (exiting) {
                 break;
             }
@@ -75,8 +82,14 @@ int main(int argc, char* argv[]) {
             front.wait();
             queue.wait();
             unixctl_server_wait(server);
+            termination.wait();
             poll_block();
         }
+        if (conductor.finish() == upgrade::State::failed_over) {
+            VLOG_WARN("B is the active instance and goes on forwarding without ovs-hitlessd: start it again to bring A back");
+            site.leave();
+        }
+        queue.run();   // what the last operation came to
         VLOG_INFO("ovs-hitlessd is exiting");
     }
     unixctl_server_destroy(server);

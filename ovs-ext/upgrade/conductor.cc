@@ -7,6 +7,14 @@ using std::chrono::duration_cast;
 using std::chrono::microseconds;
 using Clock = std::chrono::steady_clock;
 
+namespace {
+
+// B's death is seen that much later, at rest: while it forwards, and while it is only kept ready.
+constexpr auto kWatchActive = 20ms, kWatchStandby = 200ms;
+constexpr auto kEmergencyEvery = 5s;   // where giving up B fails again and again
+
+}  // namespace
+
 std::string_view to_string(Outcome outcome) {
     constexpr std::string_view names[] = {"running", "done", "failed", "rolled-back", "aborted"};
     return names[static_cast<int>(outcome)];
@@ -41,6 +49,8 @@ Status StopFlag::check() const {
         return make_error("aborted by hitless/abort");
     case Reason::rollback:
         return make_error("rolled back by hitless/rollback");
+    case Reason::leave:
+        return make_error("ovs-hitlessd was told to exit");
     }
     return {};
 }
@@ -53,7 +63,9 @@ Conductor::~Conductor() {
         exiting_ = true;
         wake_.notify_all();
     }
-    thread_.join();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
 }
 
 Status Conductor::submit(const Request& request, Done done) {
@@ -64,9 +76,19 @@ Status Conductor::submit(const Request& request, Done done) {
                           "or use hitless/abort", to_string(request.command), summary_ ? summary_->number : 0,
                           to_string(summary_ ? summary_->command : request.command), to_string(phase));
     }
+    if (finishing_) {
+        return make_error("hitless/{}: ovs-hitlessd is exiting", to_string(request.command));
+    }
     Plan plan = TRY(make_plan(state_, request.command, request.keep_standby));
     stop_.clear();
-    job_ = Job{request, std::move(plan), std::move(done)};
+    if (auto able = site_.can_operate(); able) {
+        job_ = Job{request, std::move(plan), std::move(done), {}};
+    } else if (request.command == Command::rollback) {
+        job_ = emergency(able.error());
+        job_->done = std::move(done);
+    } else {
+        return make_error("hitless/{}: {}; use hitless/rollback", to_string(request.command), able.error().message);
+    }
     wake_.notify_all();
     return {};
 }
@@ -83,6 +105,34 @@ Status Conductor::abort(StopFlag::Reason reason) {
     }
     return make_error("operation {} (hitless/{}) is in phase {}, which cannot be interrupted: wait for its end",
                       summary_->number, to_string(summary_->command), to_string(phase));
+}
+
+State Conductor::finish() {
+    std::unique_lock lock(mutex_);
+    finishing_ = true;
+    auto at_rest = [this] { return !busy_ && !job_; };
+    while (!at_rest()) {
+        Phase phase = !summary_ || summary_->phases.empty() ? Phase::preflight : summary_->phases.back().phase;
+        if (phase == Phase::soak) {
+            stop_.request(StopFlag::Reason::leave);
+        } else if (can_abort(phase)) {
+            stop_.request(StopFlag::Reason::abort);
+        }
+        rested_.wait_for(lock, 50ms, at_rest);
+    }
+    if (state_ == State::standby && site_.can_operate()) {
+        Request request;
+        request.command = Command::retire;
+        stop_.clear();
+        job_ = Job{request, *make_plan(state_, Command::retire, false), [](const Summary&) {}, {}};
+        wake_.notify_all();
+        rested_.wait(lock, at_rest);
+    }
+    exiting_ = true;
+    wake_.notify_all();
+    lock.unlock();
+    thread_.join();   // so the last operation's Done has been called
+    return state_;
 }
 
 State Conductor::state() const {
@@ -121,7 +171,7 @@ void Conductor::loop() {
             if (state_ == State::idle) {
                 wake_.wait(lock, ready);   // nothing to watch, no wake-ups
             } else {
-                wake_.wait_for(lock, 200ms, ready);
+                wake_.wait_for(lock, state_ == State::standby ? kWatchStandby : kWatchActive, ready);
             }
             if (exiting_) {
                 return;
@@ -133,18 +183,26 @@ void Conductor::loop() {
             run(*job);
             continue;
         }
-        // At rest with two instances.
-        if (auto healthy = site_.watch(state()); !healthy) {
-            std::lock_guard lock(mutex_);
-            if (!job_) {
-                Command command = state_ == State::standby ? Command::retire : Command::rollback;
-                Request request;
-                request.command = command;
-                stop_.clear();
-                job_ = Job{request, *make_plan(state_, command, false), [](const Summary&) {}};
-            }
+        watch();
+    }
+}
+
+// At rest with two instances.
+void Conductor::watch() {
+    if (auto healthy = site_.watch(state()); !healthy) {
+        std::lock_guard lock(mutex_);
+        if (!job_ && !finishing_ && state_ != State::idle && Clock::now() >= next_emergency_) {
+            next_emergency_ = Clock::now() + kEmergencyEvery;
+            stop_.clear();
+            job_ = emergency(healthy.error());
         }
     }
+}
+
+Conductor::Job Conductor::emergency(Error cause) const {
+    Job job{{}, {}, [](const Summary&) {}, std::move(cause)};
+    job.request.command = state_ == State::standby ? Command::retire : Command::rollback;
+    return job;
 }
 
 Status Conductor::run_phase(Phase phase, const Request& request) {
@@ -192,7 +250,7 @@ std::vector<Phase> Conductor::recover(Phase phase, const Error& error, std::vect
     // What a remedy itself fails at is told, and leaves the packets where they are.
     auto settle = [&](Remedy remedy, Outcome outcome) {
         auto rests = apply(remedy);
-        State now = rests ? *rests : after_toggle(phase) ? State::failed_over : State::idle;
+        State now = rests ? *rests : site_.b_forwards() ? State::failed_over : State::idle;
         rest_after(outcome, now, error.message);
         if (!rests) {
             rest_after(Outcome::failed, now, rests.error().message);
@@ -210,6 +268,10 @@ std::vector<Phase> Conductor::recover(Phase phase, const Error& error, std::vect
         settle(Remedy::call_off, Outcome::failed);
         return {};
     case Remedy::roll_back:
+        if (stop_.reason() == StopFlag::Reason::leave) {
+            rest_after(Outcome::failed, State::failed_over, error.message);
+            return {};
+        }
         if (stop_.reason() == StopFlag::Reason::rollback) {   // B is well: with all that changed meanwhile
             rest_after(Outcome::rolled_back, State::idle, error.message);
             return {Phase::thaw, Phase::copy_back, Phase::hold_back, Phase::commit_back, Phase::retire};
@@ -219,7 +281,9 @@ std::vector<Phase> Conductor::recover(Phase phase, const Error& error, std::vect
     case Remedy::put_back:
         rest_after(Outcome::rolled_back, State::idle, error.message);
         if (auto rests = apply(Remedy::put_back); !rests) {
-            rest_after(Outcome::failed, State::failed_over, rests.error().message);
+            rest_after(Outcome::failed, site_.b_forwards() ? State::failed_over : State::idle, rests.error().message);
+            return {};
+        } else if (*rests != State::failed_over) {   // B had failed as well: A has the packets already
             return {};
         }
         return rest;
@@ -246,12 +310,16 @@ void Conductor::run(Job& job) {
     std::vector<Phase> phases = job.plan.phases;
     State end = job.plan.end;
     auto number = site_.begin(job.request);
-    if (!number) {
+    if (number) {
+        update([&](Summary& summary) { summary.number = *number; });
+    }
+    if (job.cause) {   // done even if the journal cannot be written
+        recover(state() == State::standby ? Phase::standby : Phase::soak, *job.cause, {});
+        end = operation()->state;
+    } else if (!number) {
         rest_after(Outcome::failed, state(), number.error().message);
         phases.clear();
         end = state();
-    } else {
-        update([&](Summary& summary) { summary.number = *number; });
     }
 
     while (!phases.empty()) {
@@ -281,6 +349,7 @@ void Conductor::run(Job& job) {
         std::lock_guard lock(mutex_);
         state_ = end;
         busy_ = false;
+        rested_.notify_all();
     }
     job.done(last);
 }

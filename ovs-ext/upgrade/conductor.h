@@ -21,7 +21,7 @@ namespace hitless::upgrade {
 // Asks a phase that waits or copies to end early.
 class StopFlag {
   public:
-    enum class Reason { none, abort, rollback };
+    enum class Reason { none, abort, rollback, leave };
 
     void clear();
     void request(Reason reason);
@@ -54,8 +54,13 @@ class Site {
     virtual Result<State> apply(Remedy remedy, const Update& update) = 0;
     virtual void end(const Summary& summary) = 0;
 
-    // At rest in a state other than idle: an Error when the active instance has failed.
+    // At rest in a state other than idle, many times a second: an Error when B has failed.
     virtual Status watch(State state) = 0;
+
+    // Whether B has the packets now.
+    virtual bool b_forwards() const = 0;
+    // An Error says why nothing but a roll back at once can be done with the instances that are there.
+    virtual Status can_operate() const = 0;
 };
 
 class Conductor {
@@ -68,6 +73,10 @@ class Conductor {
 
     // Begins an operation. Error when one is under way, or when it makes no sense now.
     Status submit(const Request& request, Done done);
+
+    // For the end of the daemon: ends the operation under way where hitless/abort would, and otherwise waits for its end; a soak
+    // ends at once, with B active. Gives up a stand-by. Returns where the switch rests. Nothing can be submitted afterwards.
+    State finish();
 
     // Ends the operation under way, if that is still possible: the switch is then as it was before. In a soak, rolls back.
     Status abort(StopFlag::Reason reason);
@@ -82,10 +91,14 @@ class Conductor {
         Request request;
         Plan plan;
         Done done;
+        std::optional<Error> cause;   // an emergency: why packets come back to A at once (or B is given up) with no phase before
     };
 
     void loop();
     void run(Job& job);
+    void watch();
+    // The job that gives up B, because of 'cause'.
+    Job emergency(Error cause) const;
     Status run_phase(Phase phase, const Request& request);
     // Returns the phases that follow after the failure of 'phase'.
     std::vector<Phase> recover(Phase phase, const Error& error, std::vector<Phase> rest);
@@ -95,11 +108,12 @@ class Conductor {
     Site& site_;
     StopFlag stop_;
     mutable std::mutex mutex_;   // guards what follows
-    std::condition_variable wake_;
+    std::condition_variable wake_, rested_;
     State state_;
     std::optional<Job> job_;
     bool busy_ = false;
-    bool exiting_ = false;
+    bool exiting_ = false, finishing_ = false;
+    std::chrono::steady_clock::time_point next_emergency_{};
     std::optional<Summary> summary_;
     std::chrono::steady_clock::time_point began_, phase_began_;
     std::thread thread_;

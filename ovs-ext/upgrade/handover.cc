@@ -14,6 +14,8 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kDrainLimit = 1s;
 constexpr auto kQuietLimit = 200ms;
 constexpr auto kDummyLimit = 5s;
+constexpr auto kThawLimit = 5s;
+constexpr int kFlipTries = 10;
 
 TransferRecord* find_record(Summary& summary, std::string_view kind, Side from) {
     for (auto& record : summary.transfers) {
@@ -184,7 +186,7 @@ Status run_hold(Step& step, Side from) {
         pair.halted = true;
         auto halted = duration_cast<microseconds>(Clock::now() - pair.halted_at);
         TRY(sockets.drain([&]() -> Status {
-            TRY(pair.control(from).call("version"));
+            TRY(pair.control(from).call("version", {}, kDrainLimit));
             return {};
         }, kDrainLimit));
         auto drained = duration_cast<microseconds>(Clock::now() - pair.halted_at);
@@ -213,7 +215,7 @@ Status run_thaw(Step& step) {
         TRY(pair.a.thaw());
     }
     pair.a_control->reset(pair.a_paths());
-    TRY(pair.a_control->call("version"));   // it runs
+    TRY(pair.a_control->call("version", {}, kThawLimit));   // it runs
     return {};
 }
 
@@ -246,9 +248,17 @@ Status roll_back_at_once(Step& step) {
     }
     if (!pair.halted) {
         pair.halted_at = Clock::now();
-        TRY(pair.steering->halt(pair.settings.hold_deadline));
     }
-    auto released = release(step, Side::A);
+    Status released;
+    for (int tries = 0; tries < kFlipTries && pair.active != Side::A; tries++) {
+        // Halted already, or B's last packets are stuck in a queue: A gets the rest all the same.
+        (void) pair.steering->halt(pair.settings.hold_deadline).ok();
+        auto report = release(step, Side::A);
+        released = report ? Status() : report.error();
+    }
+    if (pair.active != Side::A) {
+        return released;
+    }
     pair.replicator.reset();
     pair.b_controllers.reset();
     pair.a_control->reset(pair.a_paths());
@@ -257,10 +267,13 @@ Status roll_back_at_once(Step& step) {
     for (const auto& text : pair.notes.take()) {
         step.warn(text);
     }
-    auto timed = restore_timeouts(pair.timed_flows, *pair.a_control);
+    auto timed = refresh_idle(pair.timed_flows, *pair.a_control);
+    if (timed) {
+        timed = restore_timeouts(pair.timed_flows, *pair.a_control);
+    }
     TRY(settle_at_a(step));
     TRY(std::move(timed));
-    return released ? Status() : released.error();
+    return released;
 }
 
 }  // namespace hitless::upgrade

@@ -75,6 +75,7 @@ struct Pair {
     std::optional<instance::StandbySwitch> b;
     std::optional<instance::Control> a_control, b_control;
     std::optional<datapath::ProcessSockets> a_sockets, b_sockets;
+    int a_receive_buffer_bytes = 0;   // of A's packet sockets before; 0: unknown
     state::Kinds kinds;
     std::vector<state::Copy> copies;   // by kind, of the last copy
     std::optional<control::MgmtLinks> links;

@@ -45,8 +45,13 @@ Status roll_back_at_once(Step& step);
 // The old software in place again, A started from it.
 Status put_back(Step& step);
 
-// Whether B, which is active, does its work. An Error says what is wrong. 'sampled' keeps what the next call compares with.
+// Whether B's process runs: neither ended nor stopped. Costs microseconds.
+Status check_running(const Pair& pair);
+
+// The same, and whether B, which is active, does its work. An Error says what is wrong. 'sampled' keeps what the next call
+// compares with; packets are counted every 100 ms, however often it is called.
 struct Health {
+    std::chrono::steady_clock::time_point next{};
     uint64_t received = 0, sent = 0;
     int silent_samples = 0;
     double usual_ratio = 0;   // packets sent per packet received, of A before the toggle

@@ -1,5 +1,6 @@
 // Phase reprogram: A's software is replaced while B forwards, and A restarted from it, silent: nothing reaches it, nothing that
 // it sends gets out, and the gate keeps it from the controllers.
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kStartLimit = 60s;
+constexpr auto kProbation = 1500ms;   // a new process must live that long before anything depends on it
 
 // Where ovs-appctl looks while the daemon holds A's pidfile.
 std::string stand_in_path(const Pair& pair) {
@@ -36,10 +38,26 @@ Status end_a(Step& step) {
     if (pair.a.process().alive()) {
         TRY(pair.a.kill());
     }
-    TRY(step.front.give_back(pair.a.unixctl_path()));
+    if (step.front.serves(pair.a.unixctl_path())) {   // not where a start has failed before
+        TRY(step.front.give_back(pair.a.unixctl_path()));
+    }
     pair.pidfile.emplace(pair.a.command_line().pidfile);
     TRY(pair.pidfile->hold());
-    return step.front.serve(stand_in_path(pair));
+    return step.front.serves(stand_in_path(pair)) ? Status() : step.front.serve(stand_in_path(pair));
+}
+
+// B forwards, so there is time to see whether the new process lasts. No longer than B does, though: then A is needed.
+Status prove(Pair& pair) {
+    auto end = std::chrono::steady_clock::now() + kProbation;
+    while (std::chrono::steady_clock::now() < end && check_running(pair)) {
+        pollfd ended = {pair.a.process().pidfd(), POLLIN, 0};
+        if (::poll(&ended, 1, 20) > 0) {
+            return make_error("{}: the new process {} ended soon after its start; its log says why",
+                              pair.a.executable().string(), pair.a.process().pid());
+        }
+    }
+    TRY(pair.a_control->call("version", {}, 5s));
+    return {};
 }
 
 Status start_a(Step& step) {
@@ -49,7 +67,7 @@ Status start_a(Step& step) {
     TRY(pair.a.start(kStartLimit));
     TRY(step.front.take_over(pair.a.unixctl_path()));
     pair.a_control->reset(pair.a_paths());
-    TRY(pair.a_control->call("version"));
+    TRY(prove(pair));
     pair.a_sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));
     TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
     pair.promiscuous.reset();
@@ -75,13 +93,19 @@ Status run_reprogram(Step& step) {
 
 Status put_back(Step& step) {
     auto& pair = step.pair;
-    if (!pair.old_binary) {
-        return make_error("the old software was not kept: nothing was replaced");
+    if (pair.a.process().stopped()) {   // it failed before A was touched
+        return run_thaw(step);
     }
-    if (auto process = Process::from_pidfile(pair.a.command_line().pidfile);
-        process && process->pid() != ::getpid() && process->pid() != pair.a.process().pid()) {
-        TRY(process->signal(SIGKILL));   // the new software's, up but not fit
-        TRY(process->wait_end(5s));
+    if (!pair.old_binary) {
+        return make_error("the old software was not kept, and A has ended: start it (ovs-ctl start) and use hitless/rollback");
+    }
+    // The new software's, up but not fit. Not while we hold the pidfile: closing it would let go of its lock.
+    if (!pair.pidfile || !pair.pidfile->held()) {
+        if (auto process = Process::from_pidfile(pair.a.command_line().pidfile);
+            process && process->pid() != pair.a.process().pid()) {
+            TRY(process->signal(SIGKILL));
+            TRY(process->wait_end(5s));
+        }
     }
     TRY(end_a(step));
     TRY(software::install(*pair.old_binary, pair.a.executable()));

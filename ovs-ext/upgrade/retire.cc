@@ -2,6 +2,17 @@
 #include "upgrade/phases.h"
 
 namespace hitless::upgrade {
+namespace {
+
+Status put_receive_buffers_back(const Pair& pair) {
+    if (!pair.a_receive_buffer_bytes || !pair.a.process().alive()) {
+        return {};
+    }
+    auto sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));   // ports may have come since
+    return sockets.reduce_receive_buffers(pair.a_receive_buffer_bytes);
+}
+
+}  // namespace
 
 Status run_retire(Step& step) {
     auto& pair = step.pair;
@@ -27,6 +38,7 @@ Status run_retire(Step& step) {
         pair.steering.reset();
     }
     pair.a_sockets.reset();
+    note(put_receive_buffers_back(pair));
     pair.b_sockets.reset();
     pair.b_control.reset();
     pair.a_control.reset();

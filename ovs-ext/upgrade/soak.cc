@@ -7,6 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr auto kLook = 10ms;            // for a process that ends or is stopped
 constexpr auto kSample = 100ms;
 constexpr int kSilentSamples = 3;       // in a row
 constexpr uint64_t kFewPackets = 10;    // in a sample: too few to judge by
@@ -28,13 +29,22 @@ Totals totals(const datapath::Bond& bond, Side side) {
 
 }  // namespace
 
-Status check_health(Pair& pair, Health& sampled) {
-    if (!pair.b->running()) {
+Status check_running(const Pair& pair) {
+    if (!pair.b || !pair.b->running()) {
         return make_error("B's ovs-vswitchd has ended");
     }
     if (pair.b->process().stopped()) {
         return make_error("B's ovs-vswitchd (process {}) is stopped", pair.b->process().pid());
     }
+    return {};
+}
+
+Status check_health(Pair& pair, Health& sampled) {
+    TRY(check_running(pair));
+    if (std::chrono::steady_clock::now() < sampled.next) {
+        return {};
+    }
+    sampled.next = std::chrono::steady_clock::now() + kSample;
     datapath::Bond bond;
     {
         std::lock_guard lock(pair.steering_mutex);
@@ -65,7 +75,7 @@ Status run_soak(Step& step) {
     (void) check_health(step.pair, sampled).ok();   // where the counters stand
     while (std::chrono::steady_clock::now() < end) {
         auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-        step.stop.wait(std::min<std::chrono::milliseconds>(kSample, left));
+        step.stop.wait(std::min<std::chrono::milliseconds>(kLook, left));
         TRY(step.stop.check());
         TRY(check_health(step.pair, sampled));
     }

@@ -164,6 +164,8 @@ Status run_standby(Step& step) {
     pair.ports = steered_ports(pair.config);
     // First of all: from here on A's main thread may stall by what is asked of it.
     pair.a_sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));
+    pair.a_receive_buffer_bytes = pair.a_sockets->receive_buffer_bytes();
+    TRY(step.journal.add_host_change("receive buffers of ovs-vswitchd", std::to_string(pair.a_receive_buffer_bytes)));
     TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
     TRY(change_host_settings(step));
     TRY(attach(step));

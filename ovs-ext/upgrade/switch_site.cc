@@ -58,8 +58,27 @@ Result<Judgement> judge(const instance::OperatorSwitch& a, const Places& places)
 
 SwitchSite::~SwitchSite() = default;
 
-Result<journal::Journal*> SwitchSite::open_journal(const instance::OperatorSwitch& a) {
+void SwitchSite::leave() {
+    // Never destroyed: that would unmount the pins, and end the legs' namespace.
+    static auto* const left = new std::shared_ptr<Pair>();
     std::lock_guard lock(mutex_);
+    *left = std::move(pair_);
+}
+
+bool SwitchSite::b_forwards() const {
+    return orphan_ || (pair_ && pair_->active == Side::B);
+}
+
+Status SwitchSite::can_operate() const {
+    if (orphan_) {
+        return make_error("an earlier ovs-hitlessd ended while B was the active instance; B (process {}) forwards, and this "
+                          "daemon can only bring the packets back to A, with the state that A had", orphan_->pid());
+    }
+    return {};
+}
+
+Result<journal::Journal*> SwitchSite::open_journal(const instance::OperatorSwitch& a) {
+    std::lock_guard lock(journal_mutex_);
     if (!journal_) {
         journal::Options options;
         options.server = TRY(a.database_socket());
@@ -75,7 +94,7 @@ Result<journal::Journal*> SwitchSite::open_journal(const instance::OperatorSwitc
 
 Result<journal::Journal*> SwitchSite::journal() {
     {
-        std::lock_guard lock(mutex_);
+        std::lock_guard lock(journal_mutex_);
         if (journal_) {
             return journal_.get();
         }
@@ -158,6 +177,9 @@ Status SwitchSite::act(Phase phase, const Request& request, StopFlag& stop, cons
         return make_error("there is no stand-by instance");
     }
     Step step = this->step(request, stop, update);
+    if (pair_->active == Side::B && phase > Phase::soak) {
+        TRY(check_running(*pair_));   // else each question to B would take as long as its limit
+    }
     switch (phase) {
     case Phase::preflight:
         break;
@@ -204,6 +226,9 @@ void SwitchSite::forget_pair() {
 
 Result<State> SwitchSite::apply(Remedy remedy, const Update& update) {
     health_ = {};
+    if (orphan_) {
+        return roll_back_orphan();
+    }
     if (!pair_) {   // the first phase failed: nothing was made
         return State::idle;
     }
@@ -220,10 +245,14 @@ Result<State> SwitchSite::apply(Remedy remedy, const Update& update) {
         status = roll_back_at_once(step);
         break;
     case Remedy::put_back:
-        TRY(upgrade::put_back(step));
-        return State::failed_over;
+        if (check_running(*pair_) || !pair_->a.process().alive()) {
+            TRY(upgrade::put_back(step));
+            return State::failed_over;
+        }
+        status = roll_back_at_once(step);   // B has failed, and there is an A
+        break;
     case Remedy::stay:
-        if (pair_->active == Side::B && pair_->b->running()) {
+        if (pair_->active == Side::B && check_running(*pair_)) {
             TRY(call_off(step, Side::B));
             return State::failed_over;
         }
@@ -260,30 +289,46 @@ void SwitchSite::end(const Summary& summary) {
 }
 
 Status SwitchSite::watch(State state) {
+    if (orphan_) {
+        return orphan_->alive() && !orphan_->stopped()
+                   ? Status() : make_error("B's ovs-vswitchd (process {}) has ended or is stopped", orphan_->pid());
+    }
     if (!pair_ || !pair_->b) {
         return {};
     }
     if (state == State::failed_over) {
         return check_health(*pair_, health_);
     }
-    if (!pair_->b->running()) {
-        return make_error("B's ovs-vswitchd has ended");
+    return check_running(*pair_);
+}
+
+// Running a program takes longer than the main loop may.
+std::string SwitchSite::version_of_process(const instance::OperatorSwitch& a) {
+    std::lock_guard lock(mutex_);
+    if (known_version_.first != a.process().pid()) {
+        auto version = instance::version_of(a.running_image());
+        known_version_ = {a.process().pid(), version ? *version : ""};
     }
-    return {};
+    return known_version_.second;
 }
 
 std::vector<InstanceStatus> SwitchSite::instances() {
     std::shared_ptr<Pair> pair;
+    std::shared_ptr<const Process> orphan;
     {
         std::lock_guard lock(mutex_);
         pair = pair_;
+        orphan = orphan_;
     }
     InstanceStatus a{"A", "offline", "", "", 0}, b{"B", "offline", "", "", 0};
     if (!pair) {
         if (auto found = instance::OperatorSwitch::find(places_.rundir.string())) {
-            a = {"A", "active", instance::version_of(found->running_image()).ok()
-                                    ? *instance::version_of(found->running_image()) : "",
+            bool frozen = found->process().stopped();
+            a = {"A", !orphan ? "active" : frozen ? "frozen" : "standby", version_of_process(*found),
                  found->executable().string(), found->process().pid()};
+        }
+        if (orphan && orphan->alive()) {
+            b = {"B", "active", "", orphan->executable().ok() ? *orphan->executable() : "", orphan->pid()};
         }
         return {a, b};
     }

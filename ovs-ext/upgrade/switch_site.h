@@ -18,9 +18,13 @@ class SwitchSite : public Site, public Inspector {
     SwitchSite(Places places, control::Front& front) : places_(std::move(places)), front_(front) {}
     ~SwitchSite() override;
 
-    // Takes away what a daemon that was killed left behind while A was the active instance. Error when B was: then nothing
-    // is touched, for B has the packets.
-    Status clean_leftovers();
+    // At the daemon's start: brings in order what an earlier one left that was killed. Where A has the packets, by taking away
+    // all there is of B. Where B has them, by leaving them alone: B is then an orphan, of which only a roll back is possible.
+    // Returns where the switch rests. See docs/recovery.md.
+    Result<State> recover();
+
+    // At the daemon's end, with B active: everything stays as it is when this object ends.
+    void leave();
 
     // Site.
     Result<uint64_t> begin(const Request& request) override;
@@ -30,6 +34,8 @@ class SwitchSite : public Site, public Inspector {
     Result<State> apply(Remedy remedy, const Update& update) override;
     void end(const Summary& summary) override;
     Status watch(State state) override;
+    bool b_forwards() const override;
+    Status can_operate() const override;
 
     // Inspector.
     std::vector<InstanceStatus> instances() override;
@@ -41,6 +47,13 @@ class SwitchSite : public Site, public Inspector {
     // The journal, opened when it is first wanted and the switch's ovsdb-server runs.
     Result<journal::Journal*> journal();
     Result<journal::Journal*> open_journal(const instance::OperatorSwitch& a);
+    Status clean_leftovers();
+    Status remove_b();
+    Status end_unfinished_operation();
+    void restore_host_changes(const journal::OperationRecord& operation);
+    Status adopt_orphan();
+    Result<State> roll_back_orphan();
+    std::string version_of_process(const instance::OperatorSwitch& a);
     Status preflight(const Update& update);
     void make_agents(const Update& update);
     Step step(const Request& request, StopFlag& stop, const Update& update);
@@ -48,9 +61,13 @@ class SwitchSite : public Site, public Inspector {
 
     Places places_;
     control::Front& front_;
-    std::mutex mutex_;   // of what follows; the conductor's thread alone changes it
+    std::mutex journal_mutex_;   // of the making of journal_: may be held for seconds
     std::unique_ptr<journal::Journal> journal_;
+    std::mutex mutex_;   // of what follows; the conductor's thread alone changes it
     std::shared_ptr<Pair> pair_;
+    // B's process, where B forwards for an earlier daemon that was killed. Then there is no pair.
+    std::shared_ptr<const Process> orphan_;
+    std::pair<pid_t, std::string> known_version_;   // of the idle switch's process
 
     // Conductor's thread only.
     std::unique_ptr<Agent> operator_agent_, a_agent_, b_agent_;

@@ -39,15 +39,18 @@ class FakeSite : public Site {
         if (remedy_fails) {
             return make_error("namespace busy");
         }
-        return remedy == Remedy::stay ? State::failed_over : State::idle;
+        bool at_b = remedy == Remedy::stay || (remedy == Remedy::put_back && !sick);
+        return at_b ? State::failed_over : State::idle;
     }
     void end(const Summary&) override { ended++; }
+    bool b_forwards() const override { return b_active; }
+    Status can_operate() const override { return orphaned ? Status(make_error("B is an orphan")) : Status(); }
     Status watch(State) override { return sick ? Status(make_error("B died")) : Status(); }
 
     uint64_t number = 0;
     int ended = 0;
     std::optional<Phase> fail_at, wait_at;
-    bool remedy_fails = false;
+    bool remedy_fails = false, b_active = false, orphaned = false;
     std::atomic<bool> sick = false;
     std::promise<void> waiting;
     std::vector<std::string> log;
@@ -113,6 +116,15 @@ TEST(Conductor, WhenTheNewSoftwareFailsTheOldOneComesBackByTheSameWay) {
     EXPECT_THAT(site.log, testing::Contains("act commit-back"));
 }
 
+TEST(Conductor, WhenBFailsWithTheNewSoftwareThereIsNoWayBackToGo) {
+    FakeSite site;
+    site.fail_at = Phase::reprogram;
+    site.sick = true;
+    Conductor conductor(site, State::idle);
+    EXPECT_EQ(run(conductor, Command::upgrade).state, State::idle);
+    EXPECT_EQ(site.log.back(), "act reprogram");
+}
+
 TEST(Conductor, TellsOfARemedyThatFailsToo) {
     FakeSite site;
     site.fail_at = Phase::copy;
@@ -171,6 +183,86 @@ TEST(Conductor, RollsBackByItselfWhenTheActiveStandbyFailsAtRest) {
     }
     EXPECT_EQ(conductor.state(), State::idle);
     EXPECT_EQ(conductor.operation()->command, Command::rollback);
+    EXPECT_EQ(conductor.operation()->outcome, Outcome::rolled_back);
+    EXPECT_EQ(conductor.operation()->error, "B died");
+    EXPECT_THAT(site.remedies, ElementsAre(Remedy::roll_back));   // at once: a dead B has no state to copy
+    EXPECT_TRUE(site.log.empty());
+}
+
+TEST(Conductor, GivesUpAStandbyThatDiedAtRest) {
+    FakeSite site;
+    Conductor conductor(site, State::standby);
+    site.sick = true;
+    for (int i = 0; i < 100 && conductor.state() != State::idle; i++) {
+        std::this_thread::sleep_for(20ms);
+    }
+    EXPECT_EQ(conductor.state(), State::idle);
+    EXPECT_THAT(site.remedies, ElementsAre(Remedy::discard));
+    EXPECT_EQ(conductor.operation()->error, "B died");
+}
+
+TEST(Conductor, ARollBackThatFailsIsNotRepeatedAllTheTime) {
+    FakeSite site;
+    site.sick = site.remedy_fails = site.b_active = true;
+    Conductor conductor(site, State::failed_over);
+    std::this_thread::sleep_for(500ms);
+    EXPECT_EQ(conductor.state(), State::failed_over);
+    EXPECT_EQ(site.number, 1u);
+}
+
+TEST(Conductor, WithTheInstancesOfAnEarlierDaemonOnlyARollBackIsPossible) {
+    FakeSite site;
+    site.orphaned = site.b_active = true;
+    Conductor conductor(site, State::failed_over);
+    Request request;
+    request.command = Command::upgrade;
+    EXPECT_EQ(conductor.submit(request, [](const Summary&) {}).error().message,
+              "hitless/upgrade: B is an orphan; use hitless/rollback");
+    Summary summary = run(conductor, Command::rollback);
+    EXPECT_EQ(summary.outcome, Outcome::rolled_back);
+    EXPECT_EQ(summary.state, State::idle);
+    EXPECT_TRUE(site.log.empty());
+}
+
+TEST(Conductor, WhenARemedyFailsItRestsWhereThePacketsAre) {
+    for (bool b_active : {false, true}) {
+        FakeSite site;
+        site.fail_at = Phase::commit;
+        site.remedy_fails = true;
+        site.b_active = b_active;
+        Conductor conductor(site, State::idle);
+        EXPECT_EQ(run(conductor, Command::failover).state, b_active ? State::failed_over : State::idle);
+    }
+}
+
+TEST(Conductor, TheEndOfTheDaemonAbortsWhatCanBeAborted) {
+    FakeSite site;
+    site.wait_at = Phase::copy;
+    Conductor conductor(site, State::idle);
+    std::promise<Summary> promise;
+    ASSERT_TRUE(conductor.submit(Request{}, [&](const Summary& s) { promise.set_value(s); }).ok());
+    site.waiting.get_future().wait();
+    EXPECT_EQ(conductor.finish(), State::idle);
+    EXPECT_EQ(promise.get_future().get().outcome, Outcome::aborted);
+    EXPECT_THAT(conductor.submit(Request{}, [](const Summary&) {}).error().message, HasSubstr("is exiting"));
+}
+
+TEST(Conductor, TheEndOfTheDaemonInTheSoakLeavesThePacketsWhereTheyAre) {
+    FakeSite site;
+    site.wait_at = Phase::soak;
+    Conductor conductor(site, State::idle);
+    ASSERT_TRUE(conductor.submit(Request{}, [](const Summary&) {}).ok());
+    site.waiting.get_future().wait();
+    EXPECT_EQ(conductor.finish(), State::failed_over);
+    EXPECT_TRUE(site.remedies.empty());
+    EXPECT_EQ(site.log.back(), "act soak");
+}
+
+TEST(Conductor, TheEndOfTheDaemonGivesUpAStandby) {
+    FakeSite site;
+    Conductor conductor(site, State::standby);
+    EXPECT_EQ(conductor.finish(), State::idle);
+    EXPECT_EQ(site.log.back(), "act retire");
 }
 
 }  // namespace
