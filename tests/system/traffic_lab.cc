@@ -1,0 +1,302 @@
+#include "traffic_lab.h"
+
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+#include <json/reader.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+namespace hitless::test {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kLab = HITLESS_LAB;
+constexpr const char* kProbe = HITLESS_PROBE;
+constexpr const char* kOtherBuild = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk";
+
+Words joined(Words first, const Words& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+}
+
+template <typename T>
+T must(Result<T> result) {
+    if (!result) {
+        throw std::runtime_error(result.error().message);
+    }
+    return std::move(*result);
+}
+
+std::string contents(const std::string& file) {
+    std::ifstream stream(file);
+    return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+// The lines of 'text' that match 'wanted', without what matches 'without', sorted.
+std::string sorted_lines(const std::string& text, const std::string& wanted, const std::string& without) {
+    std::multiset<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) {
+        if (std::regex_search(line, std::regex(wanted))) {
+            lines.insert(std::regex_replace(line, std::regex(without), ""));
+        }
+    }
+    return fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+}  // namespace
+
+Json::Value parse_json(const std::string& text) {
+    Json::Value value;
+    std::string errors;
+    std::unique_ptr<Json::CharReader> reader(Json::CharReaderBuilder().newCharReader());
+    if (!reader->parse(text.data(), text.data() + text.size(), &value, &errors)) {
+        throw std::runtime_error("not JSON: " + errors + ": " + text);
+    }
+    return value;
+}
+
+TrafficLab::TrafficLab(const Words& lab_options) {
+    static std::atomic<int> number{0};
+    const char* temporary = std::getenv("TMPDIR");
+    directory_ = fmt::format("{}/l{}", temporary ? temporary : "/tmp", ++number);
+    lab(joined({"up"}, lab_options));
+    try {
+        std::istringstream environment(must(run_checked({kLab, "env", directory_})));
+        for (std::string line; std::getline(environment, line);) {   // export NAME=VALUE
+            auto equals = line.find('=');
+            inside_.environment[line.substr(7, equals - 7)] = line.substr(equals + 1);
+        }
+        inside_.network_namespace = node("switch");
+        fs::create_directories(new_software());
+        fs::copy_file(kOtherBuild, new_software() + "/ovs-vswitchd");
+        checked({HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file", "--no-chdir",
+                 "--state-dir=" + path("state"), std::string("--schema=") + HITLESS_SCHEMA});
+    } catch (...) {
+        (void) run_program({kLab, "down", directory_}).ok();
+        throw;
+    }
+}
+
+TrafficLab::~TrafficLab() {
+    if (::testing::Test::HasFailure()) {
+        std::cerr << contents(path("log/ovs-hitlessd.log"));
+    }
+    (void) run_program({kLab, "down", directory_}).ok();
+}
+
+void TrafficLab::lab(const Words& command) const {
+    must(run_checked(joined({kLab, command[0], directory_}, {command.begin() + 1, command.end()})));
+}
+
+ProgramOutput TrafficLab::run(const Words& argv) const {
+    return must(run_program(argv, inside_));
+}
+
+std::string TrafficLab::checked(const Words& argv) const {
+    return must(run_checked(argv, inside_));
+}
+
+std::string TrafficLab::ofctl(const Words& arguments) const {
+    return checked(joined({"ovs-ofctl", "-O", "OpenFlow15"}, arguments));
+}
+
+std::string TrafficLab::vsctl(const Words& arguments) const {
+    return checked(joined({"ovs-vsctl", "--timeout=10"}, arguments));
+}
+
+ProgramOutput TrafficLab::appctl(const Words& arguments) const {
+    return run(joined({"ovs-appctl"}, arguments));
+}
+
+std::future<ProgramOutput> TrafficLab::appctl_meanwhile(const Words& arguments) const {
+    return std::async(std::launch::async, [this, arguments] { return appctl(arguments); });
+}
+
+Json::Value TrafficLab::appctl_json(const Words& arguments) const {
+    return parse_json(checked(joined(joined({"ovs-appctl"}, arguments), {"--format=json"})));
+}
+
+bool TrafficLab::wait_for_phase(const Words& phases) const {
+    for (auto end = Clock::now() + 10s; Clock::now() < end;) {
+        auto operation = status()["operation"];
+        if (operation["result"] == "running" && !operation["phases"].empty()) {
+            auto phase = operation["phases"][operation["phases"].size() - 1]["name"].asString();
+            if (std::find(phases.begin(), phases.end(), phase) != phases.end()) {
+                return true;
+            }
+        }
+        std::this_thread::sleep_for(5ms);
+    }
+    return false;
+}
+
+pid_t TrafficLab::switch_pid() const {
+    return must(Process::from_pidfile(path("run/ovs-vswitchd.pid"))).pid();
+}
+
+pid_t TrafficLab::daemon_pid() const {
+    return must(Process::from_pidfile(path("run/ovs-hitlessd.pid"))).pid();
+}
+
+std::string TrafficLab::software_of(pid_t pid) const {
+    return checked({"sha256sum", fmt::format("/proc/{}/exe", pid)}).substr(0, 64);
+}
+
+Snapshot TrafficLab::snapshot() const {
+    // Carriers and queues' counters may change at any time; addresses of the kernel's own choice, too.
+    return {
+        {"devices", checked({"ip", "-details", "address", "show"})},
+        {"neighbour devices", checked({"ip", "-brief", "link", "show", "type", "veth"})},
+        {"queueing disciplines", checked({"tc", "qdisc", "show"})},
+        {"programs attached", checked({"bpftool", "net", "show"})},
+        {"programs of the daemon", daemon_programs()},
+        {"namespaces", checked({"ls", "/run/netns"})},
+        {"mounts", contents("/proc/self/mounts")},
+        {"settings", settings()},
+        {"files", files()},
+        {"ports", vsctl({"--columns=name,ofport,type,mtu,error", "--format=csv", "list", "Interface"})},
+        {"bridges", vsctl({"--columns=name,datapath_id,fail_mode,other_config,controller", "--format=csv", "list", "Bridge"})},
+        {"flows", sorted_lines(ofctl({"--no-stats", "dump-flows", "br0"}), "actions=", "^ ")},
+        {"groups", sorted_lines(ofctl({"dump-groups", "br0"}), "group_id", "^ ")},
+        {"meters", sorted_lines(ofctl({"dump-meters", "br0"}), "meter=|type=", "^ ")},
+        {"TCP connections through NAT",
+         sorted_lines(checked({"ovs-appctl", "dpctl/dump-conntrack", "zone=7"}), "^tcp.*dport=8000", "timeout=[0-9]*")},
+    };
+}
+
+// Of the switch and its state; a process's number in a name is not part of it, nor is what only grows.
+std::string TrafficLab::files() const {
+    std::set<std::string> names;
+    for (const char* part : {"run", "sbin"}) {
+        for (const auto& entry : fs::recursive_directory_iterator(path(part))) {
+            auto name = std::regex_replace(entry.path().string(), std::regex("\\.[0-9]+\\."), ".PID.");
+            names.insert(name.ends_with(".previous") ? "" : name);
+        }
+    }
+    return fmt::format("{}", fmt::join(names, "\n"));
+}
+
+std::string TrafficLab::settings() const {
+    return checked({"sysctl", "net.ipv4.conf.br0.arp_evict_nocarrier", "net.ipv4.conf.all.arp_evict_nocarrier",
+                    "net.ipv4.ip_forward", "net.ipv6.conf.all.disable_ipv6"}) +
+           "kernel.rcu_expedited = " + contents("/sys/kernel/rcu_expedited");
+}
+
+std::string TrafficLab::daemon_programs() const {
+    std::string found;
+    for (const auto& entry : fs::directory_iterator(fmt::format("/proc/{}/fdinfo", daemon_pid()))) {
+        found += sorted_lines(contents(entry.path()), "^(prog|map|link)_id:", "$");
+    }
+    return found;
+}
+
+LabTraffic::LabTraffic(const TrafficLab& lab, const Words& flows) : lab_(lab) {
+    static std::atomic<int> number{0};
+    directory_ = lab.path(fmt::format("traffic{}", ++number));
+    fs::create_directory(directory_);
+    auto flow = [&](const char* from, const char* source, const char* to, const char* destination) {
+        return fmt::format("from={},to={},src={},dst={}", lab.node(from), lab.node(to), source, destination);
+    };
+    Words udp = {kProbe, "run", "--quiet", "--realtime", "--rate", "1000", "--until-file", directory_ + "/stop",
+                 "--ready-file", directory_ + "/udp.ready", "--json", directory_ + "/udp",
+                 "--flow", flow("h1", "10.0.1.1", "h3", "10.0.2.3") + ",both",
+                 "--flow", flow("h4", "10.0.2.4", "h2", "10.0.1.2") + ",both"};
+    for (const auto& more : flows) {
+        udp.insert(udp.end(), {"--flow", more});
+    }
+    Words tcp = {kProbe, "tcp", "--quiet", "--connections", "10", "--until-file", directory_ + "/stop",
+                 "--ready-file", directory_ + "/tcp.ready", "--json", directory_ + "/tcp",
+                 "--flow", flow("h2", "10.0.1.2", "h4", "10.0.2.4") + ",dport=8000"};
+    // Not 'ping -c': it must last as long as what it measures.
+    Words ping = {"/bin/bash", "-c", "ping -i 0.02 10.0.2.3 & touch $0/ping.ready; until [[ -e $0/stop ]]; do sleep 0.05; done; "
+                                     "kill -INT $!; wait $!; exit 0", directory_};
+    try {
+        programs_.push_back(start(udp, "switch", "udp.ready"));
+        programs_.push_back(start(tcp, "switch", "tcp.ready"));
+        programs_.push_back(start(ping, "h2", "ping.ready"));
+    } catch (...) {
+        stop_all();
+        throw;
+    }
+    std::this_thread::sleep_for(200ms);
+}
+
+LabTraffic::~LabTraffic() {
+    stop_all();
+}
+
+void LabTraffic::stop_all() {
+    std::ofstream(directory_ + "/stop").flush();
+    for (auto& program : programs_) {
+        if (program.valid()) {
+            program.wait();
+        }
+    }
+}
+
+std::future<Result<std::string>> LabTraffic::start(Words argv, const std::string& node, const std::string& ready) {
+    ProgramOptions options;
+    options.network_namespace = lab_.node(node);
+    options.limit = 60s;
+    auto program = std::async(std::launch::async, [argv = std::move(argv), options] { return run_checked(argv, options); });
+    for (auto end = Clock::now() + 20s; !fs::exists(directory_ + "/" + ready);) {
+        if (program.wait_for(10ms) == std::future_status::ready || Clock::now() > end) {
+            throw std::runtime_error("the traffic does not get through: " +
+                                     (program.wait_for(0s) == std::future_status::ready ? must(program.get()) : ready));
+        }
+    }
+    return program;
+}
+
+LabTraffic::Count LabTraffic::stop() {
+    std::this_thread::sleep_for(300ms);
+    stop_all();
+    std::string ping_text;
+    for (auto& program : programs_) {
+        ping_text = must(program.get());
+    }
+    auto udp = parse_json(contents(directory_ + "/udp"))["total"];
+    auto tcp = parse_json(contents(directory_ + "/tcp"));
+    Count count;
+    count.sent = udp["sent"].asUInt64();
+    count.lost = udp["lost"].asUInt64();
+    count.duplicated = udp["duplicated"].asUInt64();
+    count.reordered = udp["reordered"].asUInt64();
+    count.address_changes = udp["address_changes"].asUInt64();
+    count.blackout_ms = udp["blackout_ms"].asDouble();
+    count.receive_drops = udp["host"]["receive_drops"].asUInt64();
+    count.tcp_connections = tcp["connections"].asUInt64();
+    count.tcp_alive = tcp["alive"].asUInt64();
+    count.tcp_corrupted = tcp["corrupted"].asUInt64();
+    // The last ones may have been on their way; one is lost when a later one was answered.
+    std::set<uint64_t> seen;
+    uint64_t last = 0;
+    std::regex answer("icmp_seq=([0-9]+)");
+    for (std::sregex_iterator it(ping_text.begin(), ping_text.end(), answer), end; it != end; ++it) {
+        uint64_t sequence = std::stoull((*it)[1]);
+        count.pings_reordered += sequence < last;
+        count.pings_duplicated += !seen.insert(sequence).second;
+        last = std::max(last, sequence);
+    }
+    count.pings = seen.size();
+    count.pings_lost = last - seen.size();
+    return count;
+}
+
+}  // namespace hitless::test

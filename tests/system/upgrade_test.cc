@@ -1,0 +1,304 @@
+// Whole upgrades of a stock switch under traffic, as an operator orders them: utilities/ovs-hitless-lab has the switch,
+// utilities/probe counts the packets. Nothing but what a user has: binaries, commands, their output.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "traffic_lab.h"
+
+namespace hitless::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Upgrade : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        if (!std::getenv("HITLESS_IN_NAMESPACES")) {
+            GTEST_SKIP() << "to be run by tests/in-namespaces";
+        }
+    }
+
+    void make_lab(const Words& options = {}) { lab_ = std::make_unique<TrafficLab>(options); }
+    TrafficLab& lab() { return *lab_; }
+
+    Words upgrade(const Words& more = {"--soak=0"}) {
+        Words words = {"hitless/upgrade", "--from=" + lab().new_software()};
+        words.insert(words.end(), more.begin(), more.end());
+        return words;
+    }
+
+    // Does 'command', which must succeed.
+    void order(const Words& command) {
+        auto output = lab().appctl(command);
+        ASSERT_EQ(output.exit_status, 0) << command[0] << ": " << output.standard_output << output.standard_error;
+    }
+
+    void expect_nothing_lost(const LabTraffic::Count& count) {
+        if (count.receive_drops) {
+            GTEST_SKIP() << "this machine is too busy to measure: it dropped " << count.receive_drops << " delivered packets";
+        }
+        EXPECT_GT(count.sent, 2000u);
+        EXPECT_EQ(count.lost, 0u) << "blackout " << count.blackout_ms << " ms";
+        EXPECT_EQ(count.duplicated, 0u);
+        EXPECT_EQ(count.reordered, 0u);
+        EXPECT_EQ(count.address_changes, 0u);
+        EXPECT_EQ(count.tcp_connections, 10u);
+        EXPECT_EQ(count.tcp_alive, 10u);
+        EXPECT_EQ(count.tcp_corrupted, 0u);
+        EXPECT_GT(count.pings, 20u);
+        EXPECT_EQ(count.pings_lost, 0u);
+        EXPECT_EQ(count.pings_duplicated, 0u);
+        EXPECT_EQ(count.pings_reordered, 0u);
+    }
+
+    void expect_same(const Snapshot& before, Snapshot after) {
+        // The one setting of the whole machine: another test on it may have its own time of expedited RCU, which ends.
+        for (int tries = 0; tries < 100 && before.at("settings") != after.at("settings"); tries++) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+            after = lab_->snapshot();
+        }
+        for (const auto& [what, text] : before) {
+            EXPECT_EQ(text, after.at(what)) << what;
+        }
+    }
+
+    // Upgrades and expects a refusal that has 'reason' in it, and that nothing was changed.
+    void expect_refused(const std::string& from, const std::string& reason) {
+        SCOPED_TRACE(from);
+        auto before = lab().snapshot();
+        auto pid = lab().switch_pid();
+        auto output = lab().appctl({"hitless/upgrade", "--from=" + from, "--soak=0"});
+        EXPECT_NE(output.exit_status, 0);
+        EXPECT_NE(output.standard_error.find(reason), std::string::npos) << output.standard_error;
+        EXPECT_EQ(lab().switch_pid(), pid);
+        EXPECT_EQ(lab().state(), "idle");
+        expect_same(before, lab().snapshot());
+    }
+
+    // A package with 'binary' as its ovs-vswitchd.
+    std::string make_package(const std::string& name, const std::string& binary, const std::string& architecture) {
+        auto tree = lab().path(name), file = tree + ".deb", place = tree + "/usr/lib/openvswitch-switch";
+        fs::create_directories(place);
+        fs::create_directories(tree + "/DEBIAN");
+        fs::copy_file(binary, place + "/ovs-vswitchd");
+        fs::permissions(place + "/ovs-vswitchd", fs::perms(0755));
+        std::ofstream(tree + "/DEBIAN/control") << "Package: openvswitch-switch\nVersion: 3.1.0-99\nArchitecture: "
+                                                << architecture << "\nMaintainer: nobody <nobody@localhost>\n"
+                                                << "Description: switch\n";
+        lab().checked({"dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, file});
+        return file;
+    }
+
+    std::string architecture() {
+        auto text = lab().checked({"dpkg", "--print-architecture"});
+        return text.substr(0, text.find('\n'));
+    }
+
+  private:
+    std::unique_ptr<TrafficLab> lab_;
+};
+
+TEST_F(Upgrade, LosesNothingAndLeavesTheHostAsItWas) {
+    make_lab({"--flows", "500"});
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    auto old_software = lab().software_of(lab().switch_pid());
+    std::ofstream(lab().path("flows")) << before.at("flows") << "\n";
+    ASSERT_FALSE(before.at("TCP connections through NAT").empty());
+
+    order(upgrade({"--soak=1"}));
+    auto after = lab().snapshot();
+    expect_nothing_lost(traffic.stop());
+    expect_same(before, after);
+    EXPECT_EQ(lab().ofctl({"diff-flows", "br0", lab().path("flows")}), "");
+    EXPECT_NE(lab().software_of(lab().switch_pid()), old_software);
+    EXPECT_EQ(lab().software_of(lab().switch_pid()), lab().checked({"sha256sum", lab().new_software() + "/ovs-vswitchd"}).substr(0, 64));
+    EXPECT_EQ(lab().state(), "idle");
+}
+
+TEST_F(Upgrade, PlainRestartLosesPackets) {   // else the measurement of the others were broken
+    make_lab();
+    LabTraffic traffic(lab());
+    lab().lab({"restart"});
+    auto count = traffic.stop();
+    EXPECT_GT(count.lost, 50u);
+    EXPECT_GT(count.pings_lost, 2u);
+}
+
+TEST_F(Upgrade, CanBeDoneTwice) {
+    make_lab();
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    order(upgrade());
+    order({"hitless/upgrade", "--from=installed", "--soak=0"});
+    expect_same(before, lab().snapshot());
+    expect_nothing_lost(traffic.stop());
+}
+
+TEST_F(Upgrade, FailoverAndReturnKeepWhatChangedMeanwhile) {
+    make_lab();
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    auto pid = lab().switch_pid();
+    order({"hitless/failover", "--from=" + lab().new_software()});
+    EXPECT_EQ(lab().state(), "failed-over");
+    lab().ofctl({"add-flow", "br0", "table=30,cookie=0xb0b,priority=7,actions=drop"});   // A is stopped: B takes it
+    EXPECT_NE(lab().ofctl({"dump-flows", "br0", "table=30"}).find("0xb0b"), std::string::npos);
+    EXPECT_EQ(lab().appctl({"fdb/show", "br0"}).exit_status, 0);
+
+    order({"hitless/return"});
+    EXPECT_EQ(lab().state(), "idle");
+    EXPECT_EQ(lab().switch_pid(), pid);
+    EXPECT_NE(lab().ofctl({"dump-flows", "br0", "table=30"}).find("0xb0b"), std::string::npos);
+    lab().ofctl({"del-flows", "br0", "table=30"});
+    expect_same(before, lab().snapshot());
+    expect_nothing_lost(traffic.stop());
+}
+
+TEST_F(Upgrade, FailoverUsesAReadyStandbyAndRollsBack) {
+    make_lab();
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    order({"hitless/standby", "--from=" + lab().new_software()});
+    EXPECT_EQ(lab().state(), "standby");
+    order({"hitless/failover"});
+    EXPECT_EQ(lab().state(), "failed-over");
+    order({"hitless/rollback"});
+    EXPECT_EQ(lab().state(), "idle");
+    expect_same(before, lab().snapshot());
+    expect_nothing_lost(traffic.stop());
+}
+
+TEST_F(Upgrade, KeepsTheStandbyOnRequest) {
+    make_lab();
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    order(upgrade({"--soak=0", "--keep-standby"}));
+    EXPECT_EQ(lab().state(), "standby");
+    auto instances = lab().status()["instances"];
+    EXPECT_EQ(instances[0]["role"], "active");
+    EXPECT_EQ(instances[1]["role"], "standby");
+    order({"hitless/abort"});   // gives it up
+    EXPECT_EQ(lab().state(), "idle");
+    expect_same(before, lab().snapshot());
+    expect_nothing_lost(traffic.stop());
+}
+
+// While B is watched: 'command' brings everything back.
+class Stop : public Upgrade, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(Stop, BringsEverythingBackInTheSoak) {
+    make_lab();
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    auto pid = lab().switch_pid();
+    auto operation = lab().appctl_meanwhile(upgrade({"--soak=20"}));
+    ASSERT_TRUE(lab().wait_for_phase({"soak"}));
+    order({GetParam()});
+    auto output = operation.get();
+    EXPECT_NE(output.exit_status, 0);
+    EXPECT_NE(output.standard_error.find("rolled-back"), std::string::npos) << output.standard_error;
+    EXPECT_EQ(lab().state(), "idle");
+    EXPECT_EQ(lab().switch_pid(), pid);
+    expect_same(before, lab().snapshot());
+    expect_nothing_lost(traffic.stop());
+}
+
+INSTANTIATE_TEST_SUITE_P(Command, Stop, ::testing::Values("hitless/rollback", "hitless/abort"),
+                         [](const auto& info) { return std::string(info.param).substr(8); });
+
+TEST_F(Upgrade, IsAbortedBeforeTheToggle) {
+    make_lab({"--flows", "20000"});   // so that the copy takes a while
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    auto pid = lab().switch_pid();
+    auto operation = lab().appctl_meanwhile(upgrade());
+    ASSERT_TRUE(lab().wait_for_phase({"standby", "copy"}));
+    order({"hitless/abort"});
+    auto output = operation.get();
+    EXPECT_NE(output.exit_status, 0);
+    EXPECT_NE(output.standard_error.find("aborted"), std::string::npos) << output.standard_error;
+    EXPECT_EQ(lab().state(), "idle");
+    EXPECT_EQ(lab().switch_pid(), pid);
+    expect_same(before, lab().snapshot());
+    expect_nothing_lost(traffic.stop());
+}
+
+TEST_F(Upgrade, AnswersAllCommandsMeanwhile) {
+    make_lab();
+    LabTraffic traffic(lab());
+    auto operation = lab().appctl_meanwhile(upgrade({"--soak=2"}));
+    ASSERT_TRUE(lab().wait_for_phase({"soak"}));
+
+    // A is stopped: what answers is B.
+    EXPECT_NE(lab().checked({"ovs-appctl", "--timeout=2", "fdb/show", "br0"}).find("02:00:00:00:01:01"), std::string::npos);
+    EXPECT_NE(lab().checked({"ovs-appctl", "--timeout=2", "dpif/show"}).find("p4 4"), std::string::npos);
+    EXPECT_NE(lab().checked({"ovs-appctl", "--timeout=2", "list-commands"}).find("hitless/upgrade"), std::string::npos);
+
+    auto status = lab().status();
+    EXPECT_EQ(status["state"], "upgrading");
+    EXPECT_EQ(status["instances"][0]["role"], "frozen");
+    EXPECT_EQ(status["instances"][1]["role"], "active");
+    EXPECT_EQ(status["operation"]["command"], "upgrade");
+
+    auto second = lab().appctl(upgrade());
+    EXPECT_NE(second.exit_status, 0);
+    EXPECT_NE(second.standard_error.find("under way"), std::string::npos) << second.standard_error;
+
+    auto output = operation.get();
+    EXPECT_EQ(output.exit_status, 0) << output.standard_error;
+    expect_nothing_lost(traffic.stop());
+    auto history = lab().appctl_json({"hitless/history"});
+    ASSERT_EQ(history.size(), 1u);
+    EXPECT_EQ(history[0]["result"], "done");
+    EXPECT_GT(history[0]["messages"].size(), 3u);
+}
+
+TEST_F(Upgrade, TakesADebianPackage) {
+    make_lab();
+    auto package = make_package("package", lab().new_software() + "/ovs-vswitchd", architecture());
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    order({"hitless/upgrade", "--from=" + package, "--soak=0"});
+    EXPECT_EQ(lab().software_of(lab().switch_pid()), lab().checked({"sha256sum", lab().new_software() + "/ovs-vswitchd"}).substr(0, 64));
+    expect_same(before, lab().snapshot());
+    expect_nothing_lost(traffic.stop());
+}
+
+TEST_F(Upgrade, RefusesABrokenPackageAndChangesNothing) {
+    make_lab();
+    auto binary = lab().new_software() + "/ovs-vswitchd";
+    LabTraffic traffic(lab());
+
+    expect_refused(make_package("foreign", binary, architecture() == "arm64" ? "amd64" : "arm64"), "architecture");
+
+    auto truncated = make_package("truncated", binary, architecture());
+    fs::resize_file(truncated, fs::file_size(truncated) * 3 / 4);
+    expect_refused(truncated, "cut off");
+
+    std::ofstream(lab().path("false")) << "#!/bin/sh\nexit 1\n";
+    expect_refused(make_package("silent", lab().path("false"), architecture()), "exit status 1");
+    expect_refused(lab().path("nowhere"), "nowhere");
+    expect_nothing_lost(traffic.stop());
+}
+
+TEST_F(Upgrade, MovesSeveralBridgesAtOnce) {
+    make_lab({"--bridges", "2", "--ports", "4"});
+    Words flows;
+    for (int bridge : {1, 2}) {
+        flows.push_back("from=" + lab().node("b" + std::to_string(bridge) + "a") + ",to=" +
+                        lab().node("b" + std::to_string(bridge) + "b") + ",src=10." + std::to_string(bridge) +
+                        ".0.1,dst=10." + std::to_string(bridge) + ".0.2,both");
+    }
+    LabTraffic traffic(lab(), flows);
+    auto before = lab().snapshot();
+    order(upgrade());
+    expect_same(before, lab().snapshot());
+    expect_nothing_lost(traffic.stop());
+}
+
+}  // namespace
+}  // namespace hitless::test
