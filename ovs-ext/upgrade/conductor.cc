@@ -273,6 +273,7 @@ std::vector<Phase> Conductor::recover(Phase phase, const Error& error, std::vect
             return {};
         }
         if (stop_.reason() == StopFlag::Reason::rollback) {   // B is well: with all that changed meanwhile
+            stop_.clear();   // it is obeyed; the phases of the way back check it, too
             rest_after(Outcome::rolled_back, State::idle, error.message);
             return {Phase::thaw, Phase::copy_back, Phase::hold_back, Phase::commit_back, Phase::retire};
         }
