@@ -159,10 +159,10 @@ std::string TrafficLab::software_of(pid_t pid) const {
 }
 
 Snapshot TrafficLab::snapshot() const {
-    // Carriers and queues' counters may change at any time; addresses of the kernel's own choice, too.
+    // A tap's state is UNKNOWN at first and UP once its process has been another one: both are up.
+    std::regex tap_state("state (UNKNOWN|UP)");
     return {
-        {"devices", checked({"ip", "-details", "address", "show"})},
-        {"neighbour devices", checked({"ip", "-brief", "link", "show", "type", "veth"})},
+        {"devices", std::regex_replace(checked({"ip", "-details", "address", "show"}), tap_state, "up")},
         {"queueing disciplines", checked({"tc", "qdisc", "show"})},
         {"programs attached", checked({"bpftool", "net", "show"})},
         {"programs of the daemon", daemon_programs()},
