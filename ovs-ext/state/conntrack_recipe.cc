@@ -39,7 +39,7 @@ std::string translation_argument(const Connection& connection) {
 std::string format_labels(const Connection& connection) {
     std::string text = "0x";
     for (uint8_t byte : connection.labels) {
-        fmt::format_to(std::back_inserter(text), "{:02x}", byte);
+        text += fmt::format("{:02x}", byte);   // clang 14 and a libfmt made by g++ disagree on the name of format_to
     }
     return text;
 }
