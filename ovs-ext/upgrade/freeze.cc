@@ -30,23 +30,37 @@ bool wait_admitted(const control::DummyController& dummy, size_t needed, std::ch
     return true;
 }
 
-Result<state::Snapshot> suspend_timeouts(const state::Snapshot& flows, instance::Control& a) {
-    auto timed = state::timed_flows(flows);
-    if (!timed.empty()) {
-        state::Changes changes;
-        changes.change = state::without_timeouts(timed);
-        TRY(state::Flows().load(a, changes));
-    }
-    return timed;
-}
+namespace {
 
-Status restore_timeouts(const state::Snapshot& timed, instance::Control& a) {
-    if (timed.empty()) {
+Status load(const state::Snapshot& flows, instance::Control& a) {
+    if (flows.empty()) {
         return {};
     }
     state::Changes changes;
-    changes.change = timed;
+    changes.change = flows;
     return state::Flows().load(a, changes);
+}
+
+}  // namespace
+
+Result<state::Snapshot> suspend_timeouts(const state::Snapshot& flows, instance::Control& a) {
+    auto timed = state::timed_flows(flows);
+    TRY(load(state::without_timeouts(timed), a));
+    return timed;
+}
+
+Status refresh_idle(const state::Snapshot& timed, instance::Control& a) {
+    if (timed.empty()) {
+        return {};
+    }
+    state::Changes anew;   // one bundle: no packet sees the flows missing
+    anew.add = state::without_timeouts(timed);
+    anew.remove = anew.add;
+    return state::Flows().load(a, anew);
+}
+
+Status restore_timeouts(const state::Snapshot& timed, instance::Control& a) {
+    return load(timed, a);
 }
 
 }  // namespace hitless::upgrade

@@ -216,7 +216,7 @@ Status run_thaw(Step& step) {
     }
     pair.a_control->reset(pair.a_paths());
     TRY(pair.a_control->call("version", {}, kThawLimit));   // it runs
-    return {};
+    return refresh_idle(pair.timed_flows, *pair.a_control);
 }
 
 Status call_off(Step& step, Side side) {
