@@ -226,7 +226,9 @@ class Replication : public Databases {
         ASSERT_OK(a->signal(SIGSTOP));
     }
     void start() {
-        ReplicatorOptions options{a_.socket(), b_.socket(), {}, {}, {}};
+        ReplicatorOptions options;
+        options.operators_server = a_.socket();
+        options.b_server = b_.socket();
         options.port_added = [this](const std::string& name, bool is_tap) -> Status {
             std::lock_guard lock(mutex_);
             // The leg comes before the row.
