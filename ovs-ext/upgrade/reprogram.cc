@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "software/installation.h"
+#include "upgrade/live_changes.h"
 #include "upgrade/phases.h"
 
 namespace hitless::upgrade {
@@ -31,6 +32,8 @@ Status end_a(Step& step) {
             devices.push_back(port.name);
         }
     }
+    // A's restart through systemd restarts its ovsdb-server, too: Debian's units belong together (PartOf=).
+    pair.replicator.reset();
     // A's end takes away its share of the ports' promiscuous mode.
     pair.promiscuous = TRY(datapath::Promiscuous::hold(devices));
     pair.a_sockets.reset();   // a duplicate of a tap keeps it busy for the new process
@@ -72,8 +75,9 @@ Status start_a(Step& step) {
     TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
     pair.promiscuous.reset();
     pair.a_version = TRY(instance::version_of(pair.a.running_image()));
-    return step.journal.set_instance(Side::A, {"standby", pair.a.process().pid(), pair.a_version,
-                                           pair.a.executable().string(), step.places.rundir.string(), ""});
+    TRY(step.journal.set_instance(Side::A, {"standby", pair.a.process().pid(), pair.a_version,
+                                            pair.a.executable().string(), step.places.rundir.string(), ""}));
+    return follow_changes(step);
 }
 
 }  // namespace
@@ -84,10 +88,10 @@ Status run_reprogram(Step& step) {
     pair.old_binary = TRY(software::keep(pair.a.running_image(), target, step.places.releases()));
     TRY(software::prune(step.places.releases(), pair.settings.releases_max, *pair.old_binary));
     TRY(step.journal.add_host_change("file " + target.string(), pair.old_binary->string()));
-    TRY(end_a(step));
     if (pair.release->vswitchd != target) {
-        TRY(software::install(pair.release->vswitchd, target));
+        TRY(software::install(pair.release->vswitchd, target));   // A goes on running the old file
     }
+    TRY(end_a(step));
     return start_a(step);
 }
 
