@@ -243,6 +243,9 @@ Status call_off(Step& step, Side side) {
 
 Status roll_back_at_once(Step& step) {
     auto& pair = step.pair;
+    if (!pair.a.process().alive()) {
+        return make_error("A's process {} is gone and cannot take the packets back", pair.a.process().pid());
+    }
     if (pair.a.process().stopped()) {
         TRY(pair.a.thaw());
     }

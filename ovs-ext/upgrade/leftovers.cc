@@ -4,14 +4,13 @@
 #include <cstdlib>
 
 #include "control/gate.h"
+#include "datapath/links.h"
 #include "upgrade/switch_site.h"
 
 namespace hitless::upgrade {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr const char* kReceiveBuffers = "receive buffers of ovs-vswitchd";   // as standby.cc names them in the journal
 
 // Ends the process of B's that holds 'pidfile', if there is one.
 Status end_process(const std::filesystem::path& pidfile) {
@@ -45,13 +44,17 @@ Status SwitchSite::remove_b() {
     return {};
 }
 
-// What can be put back without B: settings (their names are paths), and A's receive buffers.
+// What can be put back without B: settings (their names are paths), the taps' queue lengths, A's receive buffers.
 void SwitchSite::restore_host_changes(const journal::OperationRecord& operation) {
     auto a = instance::OperatorSwitch::find(places_.rundir.string());
+    auto links = datapath::Links::open();
     for (const auto& phase : operation.phases) {
         for (const auto& [what, before] : phase.host_changes) {
             if (what.starts_with('/')) {
                 (void) datapath::exchange_setting(what, before).ok();   // a device that is gone has no settings
+            } else if (what.starts_with(kQueueLength) && links) {
+                auto length = static_cast<uint32_t>(std::atoi(before.c_str()));
+                (void) links->change(what.substr(kQueueLength.size()), {{}, {}, length}).ok();
             } else if (what == kReceiveBuffers && a && std::atoi(before.c_str()) > 0) {
                 if (auto sockets = datapath::ProcessSockets::open(a->process().pid())) {
                     (void) sockets->reduce_receive_buffers(std::atoi(before.c_str())).ok();

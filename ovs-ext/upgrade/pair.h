@@ -54,6 +54,10 @@ struct Places {
     std::filesystem::path releases() const { return statedir / "releases"; }
 };
 
+// What is changed on the host besides settings (which go by their paths), as the journal names it.
+inline const std::string kReceiveBuffers = "receive buffers of ovs-vswitchd";
+inline const std::string kQueueLength = "queue length of ";   // and a tap
+
 struct Pair {
     explicit Pair(instance::OperatorSwitch a_) : a(std::move(a_)) {}
 

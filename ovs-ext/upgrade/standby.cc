@@ -1,6 +1,7 @@
 // Phase standby: namespace, steering and legs, a clone of the database, B itself. A forwards all the time.
 #include <fmt/ranges.h>
 
+#include "datapath/links.h"
 #include "ovsdb/clone.h"
 #include "upgrade/phases.h"
 #include "upgrade/preflight.h"
@@ -50,6 +51,13 @@ Status attach(Step& step) {
     std::vector<std::string> names;
     for (const auto& port : pair.ports) {
         names.push_back(port.name);
+    }
+    auto links = TRY(datapath::Links::open());
+    for (const auto& port : pair.ports) {
+        if (port.tap) {   // steering gives it a longer queue, and puts it back itself unless its process is killed
+            TRY(step.journal.add_host_change(kQueueLength + port.name,
+                                             std::to_string(TRY(links.get(port.name)).tx_queue_length)));
+        }
     }
     TRY(step.journal.add_host_change("programs and legs", fmt::format("none on {}", fmt::join(names, " "))));
     std::lock_guard lock(pair.steering_mutex);
@@ -165,7 +173,7 @@ Status run_standby(Step& step) {
     // First of all: from here on A's main thread may stall by what is asked of it.
     pair.a_sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));
     pair.a_receive_buffer_bytes = pair.a_sockets->receive_buffer_bytes();
-    TRY(step.journal.add_host_change("receive buffers of ovs-vswitchd", std::to_string(pair.a_receive_buffer_bytes)));
+    TRY(step.journal.add_host_change(kReceiveBuffers, std::to_string(pair.a_receive_buffer_bytes)));
     TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
     TRY(change_host_settings(step));
     TRY(attach(step));

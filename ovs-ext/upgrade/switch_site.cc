@@ -105,6 +105,12 @@ Result<journal::Journal*> SwitchSite::journal() {
 Result<uint64_t> SwitchSite::begin(const Request& request) {
     request_ = request;
     auto* journal = TRY(this->journal());
+    if (!pair_ && !orphan_) {   // what an earlier daemon could not write down, nor the start of this one
+        auto newest = TRY(journal->history(1));
+        if (!newest.empty() && !newest.front().ended) {
+            TRY(end_unfinished_operation());
+        }
+    }
     auto number = TRY(journal->begin(std::string(to_string(request.command)), request.from));
     TRY(journal->set_state("upgrading"));
     return static_cast<uint64_t>(number);
