@@ -1,0 +1,355 @@
+// What becomes of the traffic, and of the host, when something breaks in an upgrade: B, the new software, A, the daemon.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <set>
+#include <thread>
+
+#include "traffic_lab.h"
+
+namespace hitless::test {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+class Faults : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        if (!std::getenv("HITLESS_IN_NAMESPACES")) {
+            GTEST_SKIP() << "to be run by tests/in-namespaces";
+        }
+        ::unsetenv("HITLESS_FAULT");
+    }
+
+    void make_lab(const Words& options = {}) { lab_ = std::make_unique<TrafficLab>(options); }
+    TrafficLab& lab() { return *lab_; }
+
+    Words upgrade(const std::string& soak, const std::string& from = "") {
+        return {"hitless/upgrade", "--from=" + (from.empty() ? lab().new_software() : from), "--soak=" + soak};
+    }
+    std::future<ProgramOutput> upgrade_into_soak() {
+        auto done = lab().appctl_meanwhile(upgrade("60"));
+        EXPECT_TRUE(lab().wait_for_phase({"soak"}));
+        std::this_thread::sleep_for(500ms);   // some traffic by B
+        return done;
+    }
+    void failover() {
+        auto output = lab().appctl({"hitless/failover", "--from=" + lab().new_software()});
+        ASSERT_EQ(output.exit_status, 0) << output.standard_error;
+    }
+    pid_t b_pid() { return Process::from_pidfile(lab().path("run/hitless/b/ovs-vswitchd.pid"))->pid(); }
+    void start_daemon() {
+        lab().checked({HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file", "--no-chdir",
+                       "--state-dir=" + lab().path("state"), std::string("--schema=") + HITLESS_SCHEMA});
+    }
+    void kill_daemon() {
+        auto process = Process::from_pidfile(lab().path("run/ovs-hitlessd.pid"));
+        ASSERT_TRUE(process);
+        ASSERT_TRUE(process->signal(SIGKILL));
+        ASSERT_TRUE(process->wait_end(5s));
+    }
+    // ovs-appctl at the daemon's own socket.
+    ProgramOutput daemon(const Words& words) {
+        Words argv = {"ovs-appctl", "-t", "ovs-hitlessd"};
+        argv.insert(argv.end(), words.begin(), words.end());
+        return lab().run(argv);
+    }
+    bool comes_to_rest(const std::string& state) {
+        for (int i = 0; i < 200; i++) {
+            auto text = daemon({"hitless/status"}).standard_output;
+            if (text.substr(0, text.find('\n')).ends_with(": " + state)) {
+                return true;
+            }
+            std::this_thread::sleep_for(50ms);
+        }
+        ADD_FAILURE() << daemon({"hitless/status"}).standard_output;
+        return false;
+    }
+    // Receive buffers of all packet sockets, sorted out of what ss prints.
+    std::set<std::string> receive_buffers() {
+        auto text = lab().checked({"ss", "-0", "-n", "-m"});
+        std::set<std::string> sizes;
+        for (size_t at = 0; (at = text.find(",rb", at)) != std::string::npos; at += 3) {
+            sizes.insert(text.substr(at + 3, text.find(',', at + 3) - at - 3));
+        }
+        return sizes;
+    }
+    void expect_same(const Snapshot& before) {
+        Snapshot after = lab().snapshot();
+        for (int tries = 0; tries < 40 && before.at("settings") != after.at("settings"); tries++) {
+            std::this_thread::sleep_for(50ms);
+            after = lab().snapshot();
+        }
+        for (const auto& [what, text] : before) {
+            EXPECT_EQ(text, after.at(what)) << what;
+        }
+    }
+    void expect_outage_under(double limit_ms, const LabTraffic::Count& count) {
+        std::cout << "outage " << count.blackout_ms << " ms, lost " << count.lost << " of " << count.sent << "\n";
+        EXPECT_LT(count.blackout_ms, limit_ms);
+        EXPECT_EQ(count.tcp_alive, count.tcp_connections);
+    }
+    void expect_nothing_lost(const LabTraffic::Count& count) {
+        EXPECT_GT(count.sent, 1000u);
+        EXPECT_EQ(count.lost, count.receive_drops);
+        EXPECT_EQ(count.duplicated + count.reordered, 0u);
+        EXPECT_EQ(count.tcp_alive, count.tcp_connections);
+    }
+    void expect_rolled_back(std::future<ProgramOutput>& done, const std::string& why) {
+        auto output = done.get();
+        EXPECT_NE(output.exit_status, 0);
+        EXPECT_THAT(output.standard_error, HasSubstr(": rolled-back,"));
+        EXPECT_THAT(output.standard_error, HasSubstr(why));
+    }
+
+  private:
+    std::unique_ptr<TrafficLab> lab_;
+};
+
+// B fails in the soak in the way of 'fail'; A must have the packets again within 'limit_ms'.
+class InTheSoak : public Faults {
+  protected:
+    void run(const std::function<void()>& fail, const std::string& why, double limit_ms) {
+        make_lab();
+        LabTraffic traffic(lab());
+        auto before = lab().snapshot();
+        pid_t a = lab().switch_pid();
+        auto done = upgrade_into_soak();
+        fail();
+        expect_rolled_back(done, why);
+        EXPECT_EQ(lab().switch_pid(), a);
+        expect_same(before);
+        expect_outage_under(limit_ms, traffic.stop());
+    }
+};
+
+TEST_F(InTheSoak, WhenBDiesPacketsGoByAAgainAtOnce) {
+    run([this] { ::kill(b_pid(), SIGKILL); }, "B's ovs-vswitchd has ended", 100);
+}
+
+TEST_F(InTheSoak, WhenBIsStoppedPacketsGoByAAgainAtOnce) {
+    run([this] { ::kill(b_pid(), SIGSTOP); }, "is stopped", 100);
+}
+
+TEST_F(InTheSoak, WhenBLooksHealthyButForwardsNothingPacketsGoByAAgain) {
+    run([this] { lab().ofctl({"del-flows", "unix:" + lab().path("run/hitless/b/br0.mgmt")}); }, "B does not forward", 1000);
+}
+
+TEST_F(Faults, WhenBDiesWhileItIsActiveForGoodPacketsGoByAAgainAtOnce) {
+    make_lab();
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    failover();
+    std::this_thread::sleep_for(300ms);
+    ::kill(b_pid(), SIGKILL);
+    ASSERT_TRUE(comes_to_rest("idle"));
+    EXPECT_THAT(lab().appctl({"hitless/history", "1"}).standard_output, HasSubstr("B's ovs-vswitchd has ended"));
+    expect_same(before);
+    expect_outage_under(100, traffic.stop());
+}
+
+// An upgrade to software that fails as 'fault' says.
+class NewSoftware : public Faults {
+  protected:
+    ProgramOutput upgrade_to(const std::string& fault) {
+        ::setenv("HITLESS_FAULT", fault.c_str(), 1);
+        make_lab();
+        fs::create_directory(lab().path("faulty"));
+        fs::copy_file(FAULTY_VSWITCHD, lab().path("faulty/ovs-vswitchd"));
+        traffic_ = std::make_unique<LabTraffic>(lab());
+        before_ = lab().snapshot();
+        a_ = lab().switch_pid();
+        old_ = lab().software_of(a_);
+        return lab().appctl(upgrade("0", lab().path("faulty")));
+    }
+    // A runs the old software, the host is as it was, and no packet was lost.
+    void expect_as_before() {
+        EXPECT_EQ(lab().software_of(lab().switch_pid()), old_);
+        EXPECT_EQ(lab().checked({"sha256sum", lab().path("sbin/ovs-vswitchd")}).substr(0, 64), old_);
+        EXPECT_EQ(lab().state(), "idle");
+        expect_same(before_);
+        expect_nothing_lost(traffic_->stop());
+    }
+
+    std::unique_ptr<LabTraffic> traffic_;
+    Snapshot before_;
+    pid_t a_ = 0;
+    std::string old_;
+};
+
+TEST_F(NewSoftware, ThatDoesNotStartLeavesAUntouched) {
+    auto output = upgrade_to("never");
+    EXPECT_THAT(output.standard_error, HasSubstr(": failed,"));
+    EXPECT_THAT(output.standard_error, HasSubstr("this build is broken"));
+    EXPECT_EQ(lab().switch_pid(), a_);
+    expect_as_before();
+}
+
+TEST_F(NewSoftware, ThatDoesNotStartInPlaceIsTakenBackWhileBForwards) {
+    auto output = upgrade_to("as-a");
+    EXPECT_THAT(output.standard_error, HasSubstr(": rolled-back,"));
+    EXPECT_THAT(output.standard_error, HasSubstr("this build is broken"));
+    EXPECT_NE(lab().switch_pid(), a_);
+    expect_as_before();
+}
+
+TEST_F(NewSoftware, ThatEndsSoonIsTakenBackWhileBForwards) {
+    auto output = upgrade_to("soon");
+    EXPECT_THAT(output.standard_error, HasSubstr(": rolled-back,"));
+    EXPECT_THAT(output.standard_error, HasSubstr("ended soon after its start"));
+    expect_as_before();
+}
+
+TEST_F(Faults, WhenADiesInTheCopyTheUpgradeFailsAndBGoes) {
+    make_lab({"--flows", "30000"});
+    auto done = lab().appctl_meanwhile(upgrade("0"));
+    ASSERT_TRUE(lab().wait_for_phase({"copy"}));
+    auto a = lab().switch_pid();
+    ::kill(a, SIGKILL);
+    auto began = std::chrono::steady_clock::now();
+    EXPECT_TRUE(comes_to_rest("idle"));
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 10s);
+    EXPECT_THAT(daemon({"hitless/history", "1"}).standard_output, HasSubstr("failed"));
+    EXPECT_FALSE(fs::exists(lab().path("run/hitless")));
+}
+
+TEST_F(Faults, TheReceiveBuffersOfAAreAsTheyWereWhateverBecomesOfTheUpgrade) {
+    make_lab();
+    auto before = receive_buffers();
+    ASSERT_FALSE(before.empty());
+    ASSERT_EQ(lab().appctl({"hitless/standby", "--from=" + lab().new_software()}).exit_status, 0);
+    EXPECT_NE(receive_buffers(), before);
+    ASSERT_EQ(lab().appctl({"hitless/abort"}).exit_status, 0);
+    EXPECT_EQ(receive_buffers(), before);
+    ASSERT_EQ(lab().appctl(upgrade("0")).exit_status, 0);
+    EXPECT_EQ(receive_buffers(), before);
+}
+
+TEST_F(Faults, ADaemonThatIsKilledWhileAForwardsIsClearedUpAfterByTheNext) {
+    make_lab();
+    auto buffers = receive_buffers();
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    ASSERT_EQ(lab().appctl({"hitless/standby", "--from=" + lab().new_software()}).exit_status, 0);
+    kill_daemon();
+    std::this_thread::sleep_for(300ms);
+    start_daemon();
+    EXPECT_EQ(lab().state(), "idle");
+    expect_same(before);
+    EXPECT_EQ(receive_buffers(), buffers);
+    EXPECT_FALSE(fs::exists(lab().path("run/hitless")));
+    EXPECT_EQ(lab().appctl(upgrade("0")).exit_status, 0);
+    expect_nothing_lost(traffic.stop());
+}
+
+TEST_F(Faults, ADaemonThatIsKilledInTheCopyHasItsOperationEndedByTheNext) {
+    make_lab({"--flows", "30000"});
+    auto before = lab().snapshot();
+    auto done = lab().appctl_meanwhile(upgrade("0"));
+    ASSERT_TRUE(lab().wait_for_phase({"copy"}));
+    kill_daemon();
+    (void) done.get();
+    start_daemon();
+    EXPECT_EQ(lab().state(), "idle");
+    EXPECT_THAT(lab().appctl({"hitless/history", "1"}).standard_output, HasSubstr(" failed "));
+    expect_same(before);
+}
+
+TEST_F(Faults, ADaemonThatIsKilledWhileAIsRestartedLeavesThePacketsWithB) {
+    make_lab();
+    LabTraffic traffic(lab());
+    auto done = lab().appctl_meanwhile(upgrade("0"));
+    ASSERT_TRUE(lab().wait_for_phase({"reprogram"}));
+    std::this_thread::sleep_for(700ms);   // A runs again, on probation
+    kill_daemon();
+    (void) done.get();
+    start_daemon();
+    EXPECT_EQ(lab().state(), "failed-over");
+    expect_nothing_lost(traffic.stop());
+}
+
+TEST_F(Faults, AStoppedADoesNotBlockTheDaemon) {
+    make_lab();
+    ::kill(lab().switch_pid(), SIGSTOP);
+    auto done = lab().appctl_meanwhile(upgrade("0"));
+    for (int i = 0; i < 10; i++) {   // hitless/status answers at once
+        std::this_thread::sleep_for(200ms);
+        auto began = std::chrono::steady_clock::now();
+        EXPECT_EQ(daemon({"hitless/status"}).exit_status, 0);
+        EXPECT_LT(std::chrono::steady_clock::now() - began, 500ms);
+    }
+    EXPECT_EQ(done.wait_for(45s), std::future_status::ready);
+    ::kill(lab().switch_pid(), SIGCONT);
+    EXPECT_NE(done.get().exit_status, 0);
+    EXPECT_TRUE(comes_to_rest("idle"));
+    EXPECT_FALSE(fs::exists(lab().path("run/hitless")));
+}
+
+TEST_F(Faults, ADaemonThatIsKilledWhileBForwardsIsFollowedByOneThatLeavesBAloneUntilTheRollBack) {
+    make_lab();
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    auto done = upgrade_into_soak();
+    pid_t b = b_pid();
+    kill_daemon();
+    EXPECT_NE(done.get().exit_status, 0);
+    std::this_thread::sleep_for(300ms);
+    start_daemon();
+    auto status = lab().status();
+    EXPECT_EQ(status["state"], "failed-over");
+    EXPECT_EQ(b_pid(), b);
+    // The front serves B, and only a roll back is possible.
+    EXPECT_EQ(lab().appctl({"version"}).exit_status, 0);
+    EXPECT_THAT(lab().appctl(upgrade("0")).standard_error, HasSubstr("use hitless/rollback"));
+    expect_nothing_lost(traffic.stop());
+
+    LabTraffic again(lab());
+    auto output = lab().appctl({"hitless/rollback"});
+    EXPECT_THAT(output.standard_error, HasSubstr(": rolled-back\n"));
+    EXPECT_EQ(lab().state(), "idle");
+    before.erase("TCP connections through NAT");   // those that began while B forwarded are unknown to A, and lost
+    expect_same(before);
+    auto count = again.stop();
+    std::cout << "outage " << count.blackout_ms << " ms, lost " << count.lost << " of " << count.sent << "\n";
+    EXPECT_LT(count.blackout_ms, 100);
+    EXPECT_EQ(lab().appctl(upgrade("0")).exit_status, 0);
+}
+
+TEST_F(Faults, ADaemonThatExitsWithAStandbyAtRestTakesItAway) {
+    make_lab();
+    auto before = lab().snapshot();
+    ASSERT_EQ(lab().appctl({"hitless/standby", "--from=" + lab().new_software()}).exit_status, 0);
+    auto process = Process::open(lab().daemon_pid());
+    ASSERT_TRUE(process->signal(SIGTERM));
+    ASSERT_TRUE(process->wait_end(10s));
+    EXPECT_FALSE(fs::exists(lab().path("run/hitless")));
+    EXPECT_EQ(lab().appctl({"version"}).exit_status, 0);   // of the switch itself
+    start_daemon();
+    EXPECT_EQ(lab().state(), "idle");
+    expect_same(before);
+}
+
+TEST_F(Faults, ADaemonThatExitsWhileBForwardsLeavesThePacketsAlone) {
+    make_lab();
+    LabTraffic traffic(lab());
+    auto done = upgrade_into_soak();
+    auto process = Process::open(lab().daemon_pid());
+    EXPECT_EQ(daemon({"exit"}).exit_status, 0);
+    ASSERT_TRUE(process->wait_end(10s));
+    (void) done.get();
+    std::this_thread::sleep_for(300ms);
+    start_daemon();
+    EXPECT_EQ(lab().state(), "failed-over");
+    expect_nothing_lost(traffic.stop());
+    EXPECT_THAT(lab().appctl({"hitless/rollback"}).standard_error, HasSubstr(": rolled-back\n"));
+    EXPECT_EQ(lab().state(), "idle");
+}
+
+}  // namespace
+}  // namespace hitless::test
