@@ -52,9 +52,6 @@ Status AttachedPort::make_leg() {
     if (port_.tap) {
         // The host's stack leaves the checksum to the device, and B's tap takes only complete packets.
         TRY(disable_tx_offload(near));
-        // Packets of a hold come in a burst. The tap of B gets the same in stitch().
-        uint32_t length = std::max(device_.tx_queue_length, context_.options.hold_packets_per_port);
-        TRY(context_.a_links.change(port_.name, {.up = {}, .mtu = {}, .tx_queue_length = length}));
     }
     TRY(context_.b_links.change(far, {.up = true, .mtu = {}, .tx_queue_length = {}}));
     TRY(context_.a_links.change(near, {.up = true, .mtu = {}, .tx_queue_length = {}}));
@@ -109,6 +106,7 @@ Status AttachedPort::stitch() {
         return {};   // packets pass there now
     }
     take_off_stitch();
+    // Packets of a hold come in a burst. Nothing passes there yet; A's tap keeps its queue, see Release::has_room().
     TRY(context_.b_links.change(port_.name, {.up = true, .mtu = {}, .tx_queue_length =
                                 std::max(tap->tx_queue_length, context_.options.hold_packets_per_port)}));
     TRY(context_.programs.put_stitch(leg_ifindex, tap->ifindex));
@@ -160,9 +158,6 @@ Status AttachedPort::detach() {
     for (unsigned ifindex : {entry_.port_ifindex, entry_.leg_ifindex, entry_.hold_ifindex}) {
         context_.programs.remove_port(ifindex);
     }
-    if (port_.tap && context_.a_links.get(port_.name).ok()) {
-        note(context_.a_links.change(port_.name, {.up = {}, .mtu = {}, .tx_queue_length = device_.tx_queue_length}));
-    }
     return first;
 }
 
@@ -174,6 +169,11 @@ void AttachedPort::abandon() {
     for (auto& attachment : stitches_) {
         attachment.release();
     }
+}
+
+uint64_t AttachedPort::read_from_tap() const {
+    auto tap = context_.a_links.get(port_.name);
+    return tap.ok() ? tap->tx_packets : 0;
 }
 
 uint64_t AttachedPort::take_new_drops() {

@@ -52,6 +52,10 @@ class AttachedPort {
     Hold& hold() { return *hold_; }
     bool leg_up() const;
 
+    // Packets that A has ever read from its tap (of a tap port), and that the tap's queue has room for.
+    uint64_t read_from_tap() const;
+    uint32_t tap_queue_length() const { return device_.tx_queue_length; }
+
     // Packets that the hold's queue had no room for since the last call.
     uint64_t take_new_drops();
     // Packets lost in the hold since attach().

@@ -55,6 +55,7 @@ LinkInfo info(rtnl_link* link) {
     result.tx_queue_length = rtnl_link_get_txqlen(link);
     result.up = rtnl_link_get_flags(link) & IFF_UP;
     result.running = rtnl_link_get_flags(link) & IFF_RUNNING;
+    result.tx_packets = rtnl_link_get_stat(link, RTNL_LINK_TX_PACKETS);
     result.tx_dropped = rtnl_link_get_stat(link, RTNL_LINK_TX_DROPPED);
     return result;
 }

@@ -21,6 +21,7 @@ struct LinkInfo {
     uint32_t mtu = 0;
     uint32_t tx_queue_length = 0;
     bool up = false, running = false;
+    uint64_t tx_packets = 0;            // of a tap: read by its process
     uint64_t tx_dropped = 0;
 };
 

@@ -20,11 +20,12 @@ constexpr auto whole_limit = std::chrono::seconds(5);
 
 }  // namespace
 
-Release::Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedPort>>& ports, Clock::time_point halted)
-    : context_(context), halted_(halted) {
+Release::Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedPort>>& ports, Clock::time_point halted, Side to)
+    : context_(context), to_(to), halted_(halted) {
     for (auto& port : ports) {
         uint64_t released = context.programs.read_counters(port->index()).released;
-        ports_.push_back({port.get(), released, released});
+        bool counted = to == Side::A && port->port().tap;
+        ports_.push_back({port.get(), released, released, counted ? port->read_from_tap() : 0, 0});
     }
 }
 
@@ -50,12 +51,33 @@ Result<ReleaseReport> Release::run() {
     return report_;
 }
 
+// The queue of A's tap is short, and changing its length would lose the packets in it: the kernel takes the queueing discipline
+// off for the moment. So never more than half of it is filled; what A has read makes room. An A that reads nothing for long
+// has no claim to that.
+bool Release::has_room(Progress& progress) const {
+    if (to_ != Side::A || !progress.port->port().tap || Clock::now() - started_ > stall_limit) {
+        return true;
+    }
+    uint64_t given = progress.released - progress.held_before;
+    uint64_t most = std::max<uint64_t>(progress.port->tap_queue_length() / 2, batch);
+    if (given + batch <= progress.read + most) {
+        return true;
+    }
+    progress.read = progress.port->read_from_tap() - progress.read_before;
+    return given + batch <= progress.read + most;
+}
+
 // One batch of each port. False: no port had a packet.
 bool Release::turn() {
     uint64_t moved_all = 0;
+    bool waiting = false;
     for (auto& progress : ports_) {
         // Most ports hold nothing: no system call for them.
         if (progress.released == context_.programs.held(progress.port->index())) {
+            continue;
+        }
+        if (!has_room(progress)) {
+            waiting = true;
             continue;
         }
         auto moved = progress.port->hold().give_on(batch);
@@ -66,7 +88,7 @@ bool Release::turn() {
             pace(packets);
         }
     }
-    return moved_all;
+    return moved_all || waiting;
 }
 
 void Release::publish(Progress& progress, uint64_t packets) {

@@ -16,7 +16,7 @@ class Release {
   public:
     using Clock = std::chrono::steady_clock;
 
-    Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedPort>>& ports, Clock::time_point halted);
+    Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedPort>>& ports, Clock::time_point halted, Side to);
 
     // To be called once, with the control word in RELEASE: returns when no port holds packets, and none will.
     Result<ReleaseReport> run();
@@ -26,9 +26,11 @@ class Release {
         AttachedPort* port;
         uint64_t released = 0;      // as the programs know it
         uint64_t held_before = 0;   // before this hand-over
+        uint64_t read_before = 0, read = 0;   // from A's tap: before, and since, as far as known
     };
 
     bool turn();
+    bool has_room(Progress& progress) const;
     bool all_released() const;
     Status account_for_drops();
     void publish(Progress& progress, uint64_t packets);
@@ -36,6 +38,7 @@ class Release {
 
     SteeringContext& context_;
     std::vector<Progress> ports_;
+    Side to_;
     Clock::time_point halted_, started_ = Clock::now();
     uint64_t given_ = 0;
     ReleaseReport report_;

@@ -171,7 +171,7 @@ Result<ReleaseReport> KernelSteering::release(Side to) {
         context_->programs.set_deadline(Clock::now() + release_limit);
     }
     active_ = target;
-    Release release(*context_, ports_, halted_at_);
+    Release release(*context_, ports_, halted_at_, target);
     set_word(STEER_RELEASE, target);
     auto report = release.run();
     set_word(STEER_DIRECT, target);

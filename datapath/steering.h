@@ -143,7 +143,7 @@ Result<std::unique_ptr<Steering>> make_steering(SteeringOptions options);
 Result<Side> pinned_active(const std::string& bpf_directory);
 
 // Takes away what a Steering of these options left behind when its process died: pins, programs, devices. Input and output are
-// A's from then on. What it changed in A's taps (their queue lengths) stays.
+// A's from then on.
 Status remove_steering_leftovers(const SteeringOptions& options);
 
 }  // namespace hitless::datapath
