@@ -65,6 +65,9 @@ Result<Child> spawn(const std::vector<std::string>& argv, const ProgramOptions& 
     posix_spawn_file_actions_adddup2(&actions, in_read.get(), STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, out_write.get(), STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, err_write.get(), STDERR_FILENO);
+    // Not all that libopenvswitch opens is close-on-exec. A switch that we start must not keep our sockets, log and pidfile open:
+    // looking through its files (pidfd_getfd) and closing a duplicate of the pidfile would even drop our lock on it.
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
     sigset_t none, defaults;
