@@ -51,8 +51,8 @@ int main(int argc, char* argv[]) {
         if (!state) {
             VLOG_ERR("what an earlier ovs-hitlessd left: %s", state.error().message.c_str());
         }
+        appctl::MainQueue queue;   // outlives the conductor, whose thread posts to it
         upgrade::Conductor conductor(site, state ? *state : upgrade::State::idle);
-        appctl::MainQueue queue;
         appctl::Commands commands(conductor, site, queue, HITLESS_VERSION);
         appctl::Adoption adoption(options.places.rundir.string(), front);
         auto at_rest = [&] { return !conductor.busy() && conductor.state() == upgrade::State::idle; };

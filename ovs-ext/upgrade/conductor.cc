@@ -177,7 +177,10 @@ void Conductor::loop() {
                 return;
             }
             job = std::exchange(job_, std::nullopt);
-            busy_ = job.has_value();
+            if (job) {   // in one step: whoever sees that an operation is under way finds its summary
+                busy_ = true;
+                open_summary(*job);
+            }
         }
         if (job) {
             run(*job);
@@ -298,16 +301,17 @@ std::vector<Phase> Conductor::recover(Phase phase, const Error& error, std::vect
     return {};
 }
 
+// With the mutex held.
+void Conductor::open_summary(const Job& job) {
+    began_ = Clock::now();
+    summary_ = Summary{};
+    summary_->command = job.request.command;
+    summary_->source = job.request.from;
+    summary_->plan = job.plan.phases;
+    summary_->state = state_;
+}
+
 void Conductor::run(Job& job) {
-    {
-        std::lock_guard lock(mutex_);
-        began_ = Clock::now();
-        summary_ = Summary{};
-        summary_->command = job.request.command;
-        summary_->source = job.request.from;
-        summary_->plan = job.plan.phases;
-        summary_->state = state_;
-    }
     std::vector<Phase> phases = job.plan.phases;
     State end = job.plan.end;
     auto number = site_.begin(job.request);

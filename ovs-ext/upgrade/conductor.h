@@ -37,8 +37,9 @@ class StopFlag {
     Reason reason_ = Reason::none;
 };
 
-// The place where an operation happens. All calls come from the conductor's thread. 'summary' is the operation's record, to
-// which the site adds what it learns; it is the conductor's and guarded by it: use Conductor::Update to write to it.
+// The place where an operation happens. All calls come from the conductor's thread, but for can_operate(), which any thread
+// makes that submits an operation: never while one is under way. The site adds what it learns to the operation's summary, which
+// is the conductor's and guarded by it, by way of Update.
 class Site {
   public:
     using Update = std::function<void(const std::function<void(Summary&)>&)>;
@@ -75,7 +76,8 @@ class Conductor {
     Status submit(const Request& request, Done done);
 
     // For the end of the daemon: ends the operation under way where hitless/abort would, and otherwise waits for its end; a soak
-    // ends at once, with B active. Gives up a stand-by. Returns where the switch rests. Nothing can be submitted afterwards.
+    // ends at once, with B active. Gives up a stand-by. Returns where the switch rests, when every operation's Done has been called.
+    // Nothing can be submitted afterwards.
     State finish();
 
     // Ends the operation under way, if that is still possible: the switch is then as it was before. In a soak, rolls back.
@@ -95,6 +97,7 @@ class Conductor {
     };
 
     void loop();
+    void open_summary(const Job& job);
     void run(Job& job);
     void watch();
     // The job that gives up B, because of 'cause'.
