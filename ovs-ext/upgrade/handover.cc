@@ -44,8 +44,9 @@ Status cut_off(Step& step, Side from) {
     TRY(direct_clients(step, other(from)));
     if (from == Side::B) {
         if (pair.b_controllers) {
-            TRY(pair.b_controllers->park());
-            pair.b_controllers.reset();
+            auto parked = pair.b_controllers->park();
+            pair.b_controllers.reset();   // of no more use, parked or not
+            TRY(std::move(parked));
         }
         TRY(datapath::shutdown_sessions(pair.b->process().pid(), {}));
         return {};
@@ -65,8 +66,8 @@ Status cut_off(Step& step, Side from) {
     return {};
 }
 
-// The state that changed since the copy; in the hold only what packets themselves change. B's (or a restarted A's) output gate is shut: what loading sends goes nowhere.
-// Returns what it took, by kind.
+// The state that changed since the copy; in the hold only what packets themselves change. B's (or a restarted A's) output gate is
+// shut: what loading sends goes nowhere. Returns what it took, by kind.
 Result<std::string> load_delta(Step& step, Side from, bool in_hold) {
     auto& pair = step.pair;
     auto began = Clock::now();
@@ -90,12 +91,34 @@ Result<std::string> load_delta(Step& step, Side from, bool in_hold) {
     return times;
 }
 
+Status halt(Pair& pair) {
+    if (!pair.halt_lock.owns_lock()) {
+        pair.halt_lock = std::unique_lock(pair.steering_mutex);
+    }
+    pair.halted_at = Clock::now();
+    pair.halted = true;   // also where it fails: packets may be held by then
+    return pair.steering->halt(pair.settings.hold_deadline);
+}
+
 Result<datapath::ReleaseReport> release(Step& step, Side to) {
     auto& pair = step.pair;
-    auto report = TRY(pair.steering->release(to));
+    auto lock = std::move(pair.halt_lock);
+    if (!lock.owns_lock()) {
+        lock = std::unique_lock(pair.steering_mutex);
+    }
+    auto released = pair.steering->release(to);
     auto waited = duration_cast<microseconds>(Clock::now() - pair.halted_at);
+    if (!released) {   // the packets may go there all the same: too late, or not all of the held ones
+        auto bond = pair.steering->bond();
+        pair.active = bond.active;
+        pair.halted = bond.halted;
+        pair.publish();
+        return released.error();
+    }
+    const auto& report = *released;
     pair.halted = false;
     pair.active = to;
+    pair.publish();
     step.update([&](Summary& summary) {
         summary.held += report.held;
         summary.dropped += report.dropped;
@@ -172,8 +195,9 @@ void wait_until_quiet(const datapath::ProcessSockets& sockets) {
 Status run_hold(Step& step, Side from) {
     auto& pair = step.pair;
     if (from == Side::B && pair.replicator) {
-        TRY(pair.replicator->stop());
-        pair.replicator.reset();
+        auto stopped = pair.replicator->stop();
+        pair.replicator.reset();   // its thread has ended, whatever it says
+        TRY(std::move(stopped));
         TRY(check_caught_up(step));
     }
     step.agent(from).on(Verb::halt, [&step, &pair, from]() -> Result<std::string> {
@@ -181,9 +205,7 @@ Status run_hold(Step& step, Side from) {
         TRY(load_delta(step, from, false));   // what is brought over now need not be in the hold
         auto& sockets = from == Side::A ? *pair.a_sockets : *pair.b_sockets;
         wait_until_quiet(sockets);
-        pair.halted_at = Clock::now();
-        TRY(pair.steering->halt(pair.settings.hold_deadline));
-        pair.halted = true;
+        TRY(halt(pair));
         auto halted = duration_cast<microseconds>(Clock::now() - pair.halted_at);
         TRY(sockets.drain([&]() -> Status {
             TRY(pair.control(from).call("version", {}, kDrainLimit));
@@ -225,7 +247,6 @@ Status call_off(Step& step, Side side) {
     if (pair.halted) {
         auto report = release(step, side);
         released = report ? Status() : report.error();
-        pair.halted = false;
     }
     TRY(direct_clients(step, side));
     if (side == Side::A) {
@@ -249,13 +270,11 @@ Status roll_back_at_once(Step& step) {
     if (pair.a.process().stopped()) {
         TRY(pair.a.thaw());
     }
-    if (!pair.halted) {
-        pair.halted_at = Clock::now();
-    }
     Status released;
     for (int tries = 0; tries < kFlipTries && pair.active != Side::A; tries++) {
-        // Halted already, or B's last packets are stuck in a queue: A gets the rest all the same.
-        (void) pair.steering->halt(pair.settings.hold_deadline).ok();
+        if (!pair.halted) {
+            (void) halt(pair).ok();   // B's last packets are stuck in a queue: A gets the rest all the same
+        }
         auto report = release(step, Side::A);
         released = report ? Status() : report.error();
     }

@@ -58,6 +58,15 @@ struct Places {
 inline const std::string kReceiveBuffers = "receive buffers of ovs-vswitchd";
 inline const std::string kQueueLength = "queue length of ";   // and a tap
 
+// What other threads may know of a pair. Whether the processes live and run, they ask these themselves.
+struct PairView {
+    Side active = Side::A;
+    std::shared_ptr<const Process> a, b;   // null: none, or it had ended
+    std::string a_version, b_version;
+    std::filesystem::path a_executable, b_executable;
+};
+
+// The conductor's thread alone uses it, but for what says otherwise.
 struct Pair {
     explicit Pair(instance::OperatorSwitch a_) : a(std::move(a_)) {}
 
@@ -73,7 +82,10 @@ struct Pair {
     datapath::HostSettings host_settings;
     std::optional<datapath::NamedNamespace> b_namespace;
     std::optional<datapath::BpfFilesystem> bpf;
-    std::mutex steering_mutex;   // of steering: conductor, replicator and the command bond-show use it
+    // Of steering: conductor, replicator and the command bond-show use it. Locked from the halt to the release: nothing that the
+    // others do, which asks the kernel of each port, may make packets wait.
+    std::timed_mutex steering_mutex;
+    std::unique_lock<std::timed_mutex> halt_lock;
     std::unique_ptr<datapath::Steering> steering;
     std::vector<datapath::Port> ports;
     std::optional<instance::StandbySwitch> b;
@@ -106,6 +118,14 @@ struct Pair {
     instance::ControlPaths a_paths() const;
     instance::ControlPaths b_paths() const;
     std::vector<std::string> bridge_names() const;
+
+    // Makes view() tell what is now: after a process, a version or the active side has become another.
+    void publish();
+    PairView view() const;   // from any thread
+
+  private:
+    mutable std::mutex view_mutex_;
+    PairView view_;
 };
 
 }  // namespace hitless::upgrade

@@ -75,6 +75,7 @@ Status start_a(Step& step) {
     TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
     pair.promiscuous.reset();
     pair.a_version = TRY(instance::version_of(pair.a.running_image()));
+    pair.publish();
     TRY(step.journal.set_instance(Side::A, {"standby", pair.a.process().pid(), pair.a_version,
                                             pair.a.executable().string(), step.places.rundir.string(), ""}));
     return follow_changes(step);

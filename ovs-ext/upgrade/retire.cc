@@ -45,6 +45,7 @@ Status run_retire(Step& step) {
     if (pair.b) {
         note(pair.b->stop());
         pair.b.reset();
+        pair.publish();
     }
     pair.links.reset();
     pair.bpf.reset();

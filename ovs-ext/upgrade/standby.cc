@@ -101,6 +101,7 @@ Status start_b(Step& step, const std::string& operators_socket) {
     pair.b.emplace(options);
     TRY(make_database(step, operators_socket));
     TRY(pair.b->start_switch());
+    pair.publish();
     auto client = TRY(ovsdb::Client::connect(pair.b->database_socket()));
     return ovsdb::wait_configured(client, 30s);
 }
@@ -141,30 +142,6 @@ Status open_control(Step& step) {
 }
 
 }  // namespace
-
-std::vector<std::string> Pair::bridge_names() const {
-    std::vector<std::string> names;
-    for (const auto& bridge : config.bridges) {
-        names.push_back(bridge.name);
-    }
-    return names;
-}
-
-instance::ControlPaths Pair::a_paths() const {
-    instance::ControlPaths paths{control::Front::displaced(a.unixctl_path()), {}};
-    for (const auto& bridge : bridge_names()) {
-        paths.mgmt[bridge] = links->a_mgmt(bridge);
-    }
-    return paths;
-}
-
-instance::ControlPaths Pair::b_paths() const {
-    instance::ControlPaths paths{b->unixctl_path(), {}};
-    for (const auto& bridge : bridge_names()) {
-        paths.mgmt[bridge] = links->b_mgmt(bridge);
-    }
-    return paths;
-}
 
 Status run_standby(Step& step) {
     auto& pair = step.pair;

@@ -10,6 +10,10 @@
 namespace hitless::upgrade {
 namespace {
 
+using namespace std::chrono_literals;
+
+constexpr auto kSteeringLimit = 500ms;   // for who asks what the bond is
+
 // A is the daemon's neighbour: legs, programs and taps are made in the daemon's own namespace.
 Status check_namespace(const instance::OperatorSwitch& a) {
     struct stat own;
@@ -162,6 +166,7 @@ Status SwitchSite::preflight(const Update& update) {
     pair->config = std::move(judgement.config);
     pair->controllers = std::move(judgement.controllers);
     pair->settings = TRY(journal_->config());
+    pair->publish();
     update([&](Summary& summary) { summary.from_version = pair->a_version; });
     TRY(journal_->set_instance(Side::A, {"active", pair->a.process().pid(), pair->a_version,
                                          pair->a.executable().string(), places_.rundir.string(), ""}));
@@ -308,9 +313,9 @@ Status SwitchSite::watch(State state) {
     return check_running(*pair_);
 }
 
-// Running a program takes longer than the main loop may.
+// Running a program for it takes long: once for each process.
 std::string SwitchSite::version_of_process(const instance::OperatorSwitch& a) {
-    std::lock_guard lock(mutex_);
+    std::lock_guard lock(version_mutex_);
     if (known_version_.first != a.process().pid()) {
         auto version = instance::version_of(a.running_image());
         known_version_ = {a.process().pid(), version ? *version : ""};
@@ -338,12 +343,12 @@ std::vector<InstanceStatus> SwitchSite::instances() {
         }
         return {a, b};
     }
-    const auto& process = pair->a.process();
-    a = {"A", pair->active == Side::A ? "active" : process.stopped() ? "frozen" : process.alive() ? "standby" : "offline",
-         pair->a_version, pair->a.executable().string(), process.alive() ? process.pid() : 0};
-    if (pair->b && pair->b->running()) {
-        b = {"B", pair->active == Side::B ? "active" : "standby", pair->release->version,
-             pair->release->vswitchd.string(), pair->b->process().pid()};
+    auto view = pair->view();
+    bool a_lives = view.a && view.a->alive();
+    a = {"A", view.active == Side::A ? "active" : !a_lives ? "offline" : view.a->stopped() ? "frozen" : "standby",
+         view.a_version, view.a_executable.string(), a_lives ? view.a->pid() : 0};
+    if (view.b && view.b->alive()) {
+        b = {"B", view.active == Side::B ? "active" : "standby", view.b_version, view.b_executable.string(), view.b->pid()};
     }
     return {a, b};
 }
@@ -355,7 +360,10 @@ Result<datapath::Bond> SwitchSite::bond() {
         pair = pair_;
     }
     if (pair) {
-        std::lock_guard lock(pair->steering_mutex);
+        std::unique_lock lock(pair->steering_mutex, kSteeringLimit);
+        if (!lock.owns_lock()) {
+            return make_error("the bond is changed just now (ports are attached, or packets held): ask again");
+        }
         if (pair->steering) {
             return pair->steering->bond();
         }
@@ -364,6 +372,13 @@ Result<datapath::Bond> SwitchSite::bond() {
 }
 
 Result<CheckReport> SwitchSite::check(const Request& request) {
+    {
+        std::lock_guard lock(mutex_);
+        if (auto process = pair_ ? pair_->view().a : nullptr; pair_ && !(process && process->alive())) {
+            // Its pidfile may be ours now, and looking into that would let go of its lock (control/pidfile_holder.h).
+            return make_error("A is being restarted: wait for the operation's end (hitless/status)");
+        }
+    }
     auto a = TRY(instance::OperatorSwitch::find(places_.rundir.string()));
     auto judgement = TRY(judge(a, places_));
     CheckReport report;

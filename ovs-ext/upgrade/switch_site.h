@@ -67,6 +67,7 @@ class SwitchSite : public Site, public Inspector {
     std::shared_ptr<Pair> pair_;
     // B's process, where B forwards for an earlier daemon that was killed. Then there is no pair.
     std::shared_ptr<const Process> orphan_;
+    std::mutex version_mutex_;
     std::pair<pid_t, std::string> known_version_;   // of the idle switch's process
 
     // Conductor's thread only.

@@ -1,0 +1,61 @@
+#include "upgrade/pair.h"
+
+#include "control/front.h"
+
+namespace hitless::upgrade {
+namespace {
+
+// A handle of 'process' that other threads can keep: 'before', where it is of the same one.
+std::shared_ptr<const Process> handle_of(const Process& process, const std::shared_ptr<const Process>& before) {
+    if (before && before->pid() == process.pid() && before->alive()) {
+        return before;
+    }
+    auto opened = Process::open(process.pid());
+    return opened ? std::make_shared<const Process>(std::move(*opened)) : nullptr;
+}
+
+}  // namespace
+
+std::vector<std::string> Pair::bridge_names() const {
+    std::vector<std::string> names;
+    for (const auto& bridge : config.bridges) {
+        names.push_back(bridge.name);
+    }
+    return names;
+}
+
+instance::ControlPaths Pair::a_paths() const {
+    instance::ControlPaths paths{control::Front::displaced(a.unixctl_path()), {}};
+    for (const auto& bridge : bridge_names()) {
+        paths.mgmt[bridge] = links->a_mgmt(bridge);
+    }
+    return paths;
+}
+
+instance::ControlPaths Pair::b_paths() const {
+    instance::ControlPaths paths{b->unixctl_path(), {}};
+    for (const auto& bridge : bridge_names()) {
+        paths.mgmt[bridge] = links->b_mgmt(bridge);
+    }
+    return paths;
+}
+
+void Pair::publish() {
+    PairView now = view();
+    now.active = active;
+    now.a = handle_of(a.process(), now.a);
+    now.a_version = a_version;
+    now.a_executable = a.executable();
+    now.b = b && b->running() ? handle_of(b->process(), now.b) : nullptr;
+    now.b_version = release ? release->version : "";
+    now.b_executable = release ? release->vswitchd : "";
+    std::lock_guard lock(view_mutex_);
+    view_ = std::move(now);
+}
+
+PairView Pair::view() const {
+    std::lock_guard lock(view_mutex_);
+    return view_;
+}
+
+}  // namespace hitless::upgrade
