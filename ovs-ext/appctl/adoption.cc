@@ -19,22 +19,25 @@ Adoption::~Adoption() {
 }
 
 void Adoption::look_for_switch() {
-    auto found = instance::OperatorSwitch::find(rundir_);
-    Status taken = !found                                     ? Status(found.error())
-                   : front_.serves(found->unixctl_path()) ? Status()   // an operation has put it there
-                                                            : front_.take_over(found->unixctl_path());
-    if (!taken) {
-        if (problem_ != taken.error().message) {
-            problem_ = taken.error().message;
-            VLOG_WARN("%s", problem_.c_str());
-        }
-        return;
+    if (auto adopted = adopt(); adopted) {
+        problem_.clear();
+        VLOG_INFO("adopted ovs-vswitchd, process %d, at %s", static_cast<int>(process_->pid()), path_.c_str());
+    } else if (problem_ != adopted.error().message) {
+        problem_ = adopted.error().message;
+        VLOG_WARN("%s", problem_.c_str());
     }
-    problem_.clear();
-    path_ = found->unixctl_path();
+}
+
+Status Adoption::adopt() {
+    auto found = TRY(instance::OperatorSwitch::find(rundir_));
+    auto process = TRY(Process::open(found.process().pid()));
+    if (!front_.serves(found.unixctl_path())) {   // else an operation has put it there
+        TRY(front_.take_over(found.unixctl_path()));
+    }
+    path_ = found.unixctl_path();
     front_.set_active(control::Front::displaced(path_));
-    process_ = std::move(*Process::open(found->process().pid()));
-    VLOG_INFO("adopted ovs-vswitchd, process %d, at %s", static_cast<int>(process_->pid()), path_.c_str());
+    process_ = std::move(process);
+    return {};
 }
 
 void Adoption::run(bool at_rest) {

@@ -22,6 +22,7 @@ class Adoption {
 
   private:
     void look_for_switch();
+    Status adopt();
 
     const std::string rundir_;
     control::Front& front_;
