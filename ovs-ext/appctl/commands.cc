@@ -1,7 +1,6 @@
 #include "appctl/commands.h"
 
-#include <thread>
-
+#include "appctl/inquiries.h"
 #include "base/openvswitch.h"
 
 namespace hitless::appctl {
@@ -53,6 +52,11 @@ void dispatch(unixctl_conn* connection, int argc, const char* argv[], void* comm
     command.handler(*parsed, answer);
 }
 
+// As the message of an Error, to which the answer adds it.
+Error without_last_newline(const std::string& text) {
+    return Error{text.substr(0, text.find_last_not_of('\n') + 1)};
+}
+
 std::string text_of(Format format, const std::string& table, const Json::Value& json) {
     return format == Format::json ? to_text(json) : table;
 }
@@ -65,13 +69,8 @@ struct Commands::Impl {
     MainQueue& main;
     std::string version;
     std::vector<std::unique_ptr<Command>> commands;
-    std::thread checker;   // of hitless/check; one at a time
-
-    ~Impl() {
-        if (checker.joinable()) {
-            checker.join();
-        }
-    }
+    Inquiries checks;      // hitless/check, which may have to fetch software
+    Inquiries inquiries;   // the others, which need not wait for that
 
     void add(const std::string& name, Accepts accepts, Handler handler) {
         auto usage = accepts.usage();
@@ -93,7 +92,7 @@ struct Commands::Impl {
             if (summary.outcome == upgrade::Outcome::done) {
                 answer.give_from_other_thread(text);
             } else {
-                answer.give_from_other_thread(Error{text.substr(0, text.find_last_not_of('\n') + 1)});
+                answer.give_from_other_thread(without_last_newline(text));
             }
         };
         if (auto status = conductor.submit(request, done); !status) {
@@ -120,31 +119,45 @@ struct Commands::Impl {
         return report;
     }
 
-    void check(const Arguments& arguments, const Answer& answer) {
+    Result<std::string> status(const Arguments& arguments) {
+        auto status = report();
+        return text_of(arguments.format, status_table(status), status_json(status));
+    }
+
+    Result<std::string> bond(const Arguments& arguments) {
+        auto bond = TRY(inspector.bond());
+        return text_of(arguments.format, bond_table(bond), bond_json(bond));
+    }
+
+    Result<std::string> history(const Arguments& arguments) {
+        auto history = TRY(inspector.history(arguments.count.value_or(10)));
+        return text_of(arguments.format, history_table(history), history_json(history));
+    }
+
+    // A refusal is an Error, for the exit status of ovs-appctl.
+    Result<std::string> check(const Arguments& arguments) {
         upgrade::Request request;
         request.from = arguments.from.value_or("installed");
         request.sha256 = arguments.sha256;
-        if (checker.joinable()) {
-            checker.join();
+        auto report = TRY(inspector.check(request));
+        auto text = text_of(arguments.format, check_table(report), check_json(report));
+        if (!report.refusals.empty()) {
+            return without_last_newline(text);
         }
-        checker = std::thread([this, request, answer, format = arguments.format] {
-            auto checked = inspector.check(request);
-            if (!checked) {
-                answer.give_from_other_thread(checked.error());
-                return;
-            }
-            auto text = text_of(format, check_table(*checked), check_json(*checked));
-            if (checked->refusals.empty()) {
-                answer.give_from_other_thread(text);
-            } else {
-                answer.give_from_other_thread(Error{text.substr(0, text.find_last_not_of('\n') + 1)});
-            }
+        return text;
+    }
+
+    using Inquiry = Result<std::string> (Impl::*)(const Arguments&);
+
+    void add_inquiry(const std::string& name, Accepts accepts, Inquiries& thread, Inquiry inquiry) {
+        add(name, accepts, [this, &thread, inquiry](const Arguments& arguments, const Answer& answer) {
+            thread.post([=, this] { answer.give_from_other_thread((this->*inquiry)(arguments)); });
         });
     }
 };
 
 Commands::Commands(upgrade::Conductor& conductor, upgrade::Inspector& inspector, MainQueue& main, std::string version)
-    : impl_(new Impl{conductor, inspector, main, std::move(version), {}, {}}) {
+    : impl_(new Impl{conductor, inspector, main, std::move(version), {}, {}, {}}) {
     using upgrade::Command;
     using Reason = upgrade::StopFlag::Reason;
     Impl* impl = impl_.get();
@@ -165,24 +178,10 @@ Commands::Commands(upgrade::Conductor& conductor, upgrade::Inspector& inspector,
     impl->add("hitless/abort", {}, [impl](const Arguments& arguments, const Answer& answer) {
         impl->stop(Reason::abort, arguments, answer);
     });
-    impl->add("hitless/check", standby, [impl](const Arguments& arguments, const Answer& answer) {
-        impl->check(arguments, answer);
-    });
-    impl->add("hitless/status", {}, [impl](const Arguments& arguments, const Answer& answer) {
-        auto report = impl->report();
-        answer.good(text_of(arguments.format, status_table(report), status_json(report)));
-    });
-    impl->add("hitless/bond-show", {}, [impl](const Arguments& arguments, const Answer& answer) {
-        auto bond = impl->inspector.bond();
-        answer.give(bond ? Result<std::string>(text_of(arguments.format, bond_table(*bond), bond_json(*bond)))
-                         : bond.error());
-    });
-    impl->add("hitless/history", {.count = true}, [impl](const Arguments& arguments, const Answer& answer) {
-        auto history = impl->inspector.history(arguments.count.value_or(10));
-        answer.give(history ? Result<std::string>(text_of(arguments.format, history_table(*history),
-                                                          history_json(*history)))
-                            : history.error());
-    });
+    impl->add_inquiry("hitless/check", standby, impl->checks, &Impl::check);
+    impl->add_inquiry("hitless/status", {}, impl->inquiries, &Impl::status);
+    impl->add_inquiry("hitless/bond-show", {}, impl->inquiries, &Impl::bond);
+    impl->add_inquiry("hitless/history", {.count = true}, impl->inquiries, &Impl::history);
     impl->add("hitless/version", {}, [impl](const Arguments& arguments, const Answer& answer) {
         Json::Value json(Json::objectValue);
         json["version"] = impl->version;

@@ -1,4 +1,5 @@
-// What can be asked about the switch and its upgrades at any time. Thread-safe.
+// What can be asked about the switch and its upgrades at any time. Thread-safe. Each call may block: it waits for a database, a lock
+// or a program.
 #pragma once
 
 #include <string>
