@@ -1,6 +1,7 @@
 #include "journal/journal.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <mutex>
 
 #include "journal/database.h"
@@ -13,6 +14,8 @@ struct Journal::State {
     std::unique_ptr<Database> database;
     Wanted wanted;
     bool held_back = false;
+    std::condition_variable writes;   // notified when held_back ends
+    std::chrono::milliseconds limit{};
     microseconds phase_began{};   // monotonic
 };
 
@@ -27,6 +30,7 @@ Clock Clock::system() {
 
 Journal::Journal(Options options, std::unique_ptr<Database> database) : state_(std::make_unique<State>()) {
     state_->clock = options.clock;
+    state_->limit = options.limit;
     state_->database = std::move(database);
 }
 
@@ -40,18 +44,25 @@ Result<std::unique_ptr<Journal>> Journal::open(Options options) {
     return std::unique_ptr<Journal>(new Journal(std::move(options), std::move(database)));
 }
 
+// Reading takes as long as the server does, and who notes something meanwhile would wait for it: not while writes are held back.
+std::unique_lock<std::mutex> Journal::lock_to_read() {
+    std::unique_lock lock(state_->mutex);
+    state_->writes.wait_for(lock, state_->limit, [this] { return !state_->held_back; });
+    return lock;
+}
+
 Result<Config> Journal::config() {
-    std::lock_guard lock(state_->mutex);
+    auto lock = lock_to_read();
     return parse_config(TRY(state_->database->other_config()));
 }
 
 Result<Overview> Journal::overview() {
-    std::lock_guard lock(state_->mutex);
+    auto lock = lock_to_read();
     return state_->database->overview();
 }
 
 Result<std::vector<OperationRecord>> Journal::history(size_t count) {
-    std::lock_guard lock(state_->mutex);
+    auto lock = lock_to_read();
     return state_->database->history(count);
 }
 
@@ -249,6 +260,7 @@ Status Journal::end(const std::string& end_state, const std::string& error, cons
         operation->packets = packets;
         operation->ended = state.clock.since_1970();
         state.held_back = false;
+        state.writes.notify_all();
         return {};
     });
 }
@@ -261,6 +273,7 @@ void Journal::hold_back() {
 Status Journal::flush() {
     std::lock_guard lock(state_->mutex);
     state_->held_back = false;
+    state_->writes.notify_all();
     return write();
 }
 

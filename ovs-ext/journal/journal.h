@@ -18,6 +18,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -77,7 +78,8 @@ class Journal {
     // Also flushes.
     Status end(const std::string& state, const std::string& error, const PacketRecord& packets);
 
-    // Until flush(), calls that write only note it in memory, at once, and do not fail for the server's sake.
+    // Until flush(), calls that write only note it in memory, at once, and do not fail for the server's sake; those that read wait
+    // for it, at most for the limit of a call.
     void hold_back();
     Status flush();
 
@@ -85,6 +87,7 @@ class Journal {
     class Database;
     Journal(Options options, std::unique_ptr<Database> database);
     struct State;
+    std::unique_lock<std::mutex> lock_to_read();
     Status change(const std::function<Status(State&)>& note);
     Status change_operation(const std::function<Status(OperationRecord&)>& note);
     Status write();
