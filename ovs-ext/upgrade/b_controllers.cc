@@ -33,7 +33,6 @@ Result<std::unique_ptr<BControllers>> BControllers::activate(const control::Cont
     std::vector<control::BridgePlan> waiting;
     std::copy_if(controllers->bridges_.begin(), controllers->bridges_.end(), std::back_inserter(waiting),
                  [](const auto& bridge) { return bridge.restored != bridge.activated; });
-    controllers->unrestored_ = waiting.size();
     if (!waiting.empty()) {
         controllers->thread_ = std::thread([controllers = controllers.get(), waiting = std::move(waiting)]() mutable {
             controllers->restore(std::move(waiting));
@@ -93,7 +92,6 @@ void BControllers::restore(std::vector<control::BridgePlan> bridges) {
             failed = status ? std::move(failed) : status;
             return connected && status;
         });
-        unrestored_ = bridges.size();
         if (!failed && failed.error().message != told) {
             told = failed.error().message;
             problem_("B's fail_mode is still secure: " + told);

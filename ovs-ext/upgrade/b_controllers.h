@@ -2,7 +2,6 @@
 // they are in this order, says control/controllers_plan.h: relays, targets, and fail_mode once a bridge is connected.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -31,9 +30,6 @@ class BControllers {
     // Ends B's sessions, and parks its bridges again: their flows outlast any time without controllers.
     Status park();
 
-    // Bridges that have not got their fail_mode back.
-    size_t unrestored() const { return unrestored_; }
-
   private:
     BControllers(const control::ControllersPlan& plan, std::string b_database, Problem problem);
     Status set(const std::string& bridge, const control::BridgeControl& wanted) const;
@@ -45,7 +41,6 @@ class BControllers {
     std::string b_database_;
     Problem problem_;
     std::unique_ptr<control::Relay> relay_;
-    std::atomic<size_t> unrestored_ = 0;
     std::mutex mutex_;   // for the next two
     std::condition_variable ended_;
     bool ending_ = false;

@@ -132,10 +132,6 @@ bool in_blackout(Phase phase) {
     return phase == hold || phase == hold_back;
 }
 
-bool after_toggle(Phase phase) {
-    return phase >= soak && phase <= commit_back;
-}
-
 bool can_abort(Phase phase) {
     return phase < hold;
 }

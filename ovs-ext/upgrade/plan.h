@@ -2,7 +2,6 @@
 // them means. Pure logic.
 #pragma once
 
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -67,11 +66,8 @@ Result<Plan> make_plan(State state, Command command, bool keep_standby);
 // What a failure of 'phase' means.
 Remedy remedy(Phase phase);
 
-// The phases after which packets have left A for B, or come back: between these and the next phase nothing may block.
+// The phases that end with packets held: until the next one has released them nothing may block.
 bool in_blackout(Phase phase);
-
-// True from the phase on in which B forwards, until A does again.
-bool after_toggle(Phase phase);
 
 // True while the operation can be ended by hitless/abort and the switch is as it was.
 bool can_abort(Phase phase);
