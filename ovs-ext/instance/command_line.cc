@@ -8,12 +8,8 @@ namespace {
 
 // Options of ovs-vswitchd(8) that take a value in the next argument when it is not joined by '='.
 const std::set<std::string_view> kWithValue = {
-    "--unixctl",   "--pidfile",   "--log-file", "--syslog-method", "--syslog-target", "--verbose",
-    "--user",      "--private-key", "--certificate", "--ca-cert", "--bootstrap-ca-cert",
-    "--peer-ca-cert", "--ssl-protocols", "--ssl-ciphers", "--dpdk-socket"};
-
-// Of these the value is optional and only ever joined by '='.
-const std::set<std::string_view> kOptionalValue = {"--pidfile", "--log-file", "--verbose"};
+    "--unixctl", "--syslog-method", "--syslog-target", "--user", "--private-key", "--certificate", "--ca-cert",
+    "--bootstrap-ca-cert", "--peer-ca-cert", "--ssl-protocols", "--ssl-ciphers", "--dpdk-socket"};
 
 // What belongs to one process alone, not to the way of forwarding.
 const std::set<std::string_view> kOwn = {
@@ -44,8 +40,7 @@ CommandLine parse_command_line(const std::vector<std::string>& argv, const std::
         std::string name = argument.substr(0, equals);
         std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
         std::vector<std::string> whole = {argument};
-        if (equals == std::string::npos && kWithValue.contains(name) && !kOptionalValue.contains(name) &&
-            i + 1 < argv.size()) {
+        if (equals == std::string::npos && kWithValue.contains(name) && i + 1 < argv.size()) {
             value = argv[++i];
             whole.push_back(value);
         }

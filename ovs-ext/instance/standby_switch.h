@@ -32,12 +32,8 @@ class StandbySwitch {
     // Ends both; no error where one has ended already.
     Status stop();
 
-    const StandbyOptions& options() const { return options_; }
     std::string database_socket() const { return (options_.rundir / "db.sock").string(); }
     std::string unixctl_path() const { return (options_.rundir / "ovs-vswitchd.ctl").string(); }
-    std::string mgmt_path(const std::string& bridge) const {
-        return (options_.rundir / (bridge + ".mgmt")).string();
-    }
     // Only after start_switch().
     const Process& process() const { return *switch_; }
     bool running() const { return switch_ && switch_->alive(); }
