@@ -145,13 +145,12 @@ Result<State> SwitchSite::recover() {
         TRY(clean_leftovers());
         return State::idle;
     }
-    if (auto adopted = adopt_orphan(); !orphan_) {   // A has what is left
-        TRY(clean_leftovers());
-        return State::idle;
-    } else if (!adopted) {
-        return State::failed_over;   // what could not be written down can be later
+    (void) adopt_orphan().ok();   // what it could not write down can be written later
+    if (orphan_) {
+        return State::failed_over;
     }
-    return State::failed_over;
+    TRY(clean_leftovers());   // A has what is left
+    return State::idle;
 }
 
 }  // namespace hitless::upgrade

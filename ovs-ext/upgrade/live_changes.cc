@@ -59,6 +59,14 @@ void remove_port(Pair& pair, const std::string& name) {
     }
 }
 
+std::vector<std::string> names_of(const ovsdb::SwitchConfig& config) {
+    std::vector<std::string> names;
+    for (const auto& bridge : config.bridges) {
+        names.push_back(bridge.name);
+    }
+    return names;
+}
+
 // B has opened new ports.
 Status take_new_ports(Pair& pair) {
     auto client = TRY(ovsdb::Client::connect(pair.b->database_socket()));
@@ -67,11 +75,7 @@ Status take_new_ports(Pair& pair) {
     auto stitched = pair.steering->stitch();
     pair.b_sockets = TRY(datapath::ProcessSockets::open(pair.b->process().pid()));
     TRY(pair.b_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
-    std::vector<std::string> bridges;
-    for (const auto& bridge : config.bridges) {
-        bridges.push_back(bridge.name);
-    }
-    TRY(pair.links->point_to_b(bridges));
+    TRY(pair.links->point_to_b(names_of(config)));
     return stitched;
 }
 
@@ -118,14 +122,6 @@ Status wait_for_a(Pair& pair, const std::map<std::string, int64_t>& wanted) {
 Result<ovsdb::SwitchConfig> operators_config(Pair& pair) {
     auto client = TRY(ovsdb::Client::connect(TRY(pair.a.database_socket())));
     return ovsdb::read_switch_config(client);
-}
-
-std::vector<std::string> names_of(const ovsdb::SwitchConfig& config) {
-    std::vector<std::string> names;
-    for (const auto& bridge : config.bridges) {
-        names.push_back(bridge.name);
-    }
-    return names;
 }
 
 }  // namespace
