@@ -1,5 +1,5 @@
-// libopenvswitch as C++ sees it. For the .cc files of the seams (openflow/, ovsdb/, unixctl/, appctl/, control/) and main.cc
-// alone; no header of ours includes it.
+// libopenvswitch as C++ sees it. For the .cc files of the seams (openflow/, ovsdb/, unixctl/, appctl/, control/), of the daemon's
+// frame (main, options, termination), and for logging; no header of ours includes it.
 //
 // The library's private headers have no extern "C" and use C++ keywords as names; what they take from the C and C++ libraries
 // is therefore included here first.
