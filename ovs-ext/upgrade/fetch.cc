@@ -3,11 +3,6 @@
 
 namespace hitless::upgrade {
 
-void Step::warn(const std::string& text) {
-    (void) journal.warning(text).ok();   // it is in the summary all the same
-    update([&](Summary& summary) { summary.warnings.push_back(text); });
-}
-
 Status run_fetch(Step& step) {
     const auto staging = step.places.staging();
     std::error_code error;

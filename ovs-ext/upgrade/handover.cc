@@ -152,12 +152,8 @@ Status freeze_a(Step& step) {
 
 // The journal is told, but what it cannot take now is no reason to undo a toggle: it is written with the next phase.
 void enter_roles(Step& step, const std::string& a_role, const std::string& b_role) {
-    auto& pair = step.pair;
-    (void) step.journal.set_instance(Side::A, {a_role, pair.a.process().pid(), pair.a_version,
-                                               pair.a.executable().string(), step.places.rundir.string(), ""}).ok();
-    (void) step.journal.set_instance(Side::B, {b_role, pair.b->process().pid(), pair.release->version,
-                                               pair.release->vswitchd.string(), step.places.b_rundir().string(),
-                                               step.places.b_namespace().string()}).ok();
+    (void) step.enter_role(Side::A, a_role).ok();
+    (void) step.enter_role(Side::B, b_role).ok();
 }
 
 // B has the packets. What is not done here in time costs nobody a packet.
@@ -283,8 +279,7 @@ Status roll_back_at_once(Step& step) {
     }
     pair.replicator.reset();
     pair.b_controllers.reset();
-    pair.a_control->reset(pair.a_paths());
-    TRY(direct_clients(step, Side::A));
+    auto directed = direct_clients(step, Side::A);
     pair.a_control->reset(pair.a_paths());   // where the links are now
     for (const auto& text : pair.notes.take()) {
         step.warn(text);
@@ -294,6 +289,7 @@ Status roll_back_at_once(Step& step) {
         timed = restore_timeouts(pair.timed_flows, *pair.a_control);
     }
     TRY(settle_at_a(step));
+    TRY(std::move(directed));   // what else A needs came first
     TRY(std::move(timed));
     return released;
 }

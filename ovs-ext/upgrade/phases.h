@@ -22,7 +22,10 @@ struct Step {
     const Site::Update& update;
 
     Agent& agent(Side side) { return side == Side::A ? a : b; }
+    // In the summary and in the journal.
     void warn(const std::string& text);
+    // In the journal: 'side', which has a process, is now "active", "standby" or "frozen".
+    Status enter_role(Side side, const std::string& role);
 };
 
 Status run_fetch(Step& step);

@@ -76,8 +76,7 @@ Status start_a(Step& step) {
     pair.promiscuous.reset();
     pair.a_version = TRY(instance::version_of(pair.a.running_image()));
     pair.publish();
-    TRY(step.journal.set_instance(Side::A, {"standby", pair.a.process().pid(), pair.a_version,
-                                            pair.a.executable().string(), step.places.rundir.string(), ""}));
+    TRY(step.enter_role(Side::A, "standby"));
     return follow_changes(step);
 }
 

@@ -165,9 +165,7 @@ Status run_standby(Step& step) {
     pair.b_sockets = TRY(datapath::ProcessSockets::open(pair.b->process().pid()));
     TRY(pair.b_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
     TRY(open_control(step));
-    return step.journal.set_instance(Side::B, {"standby", pair.b->process().pid(), pair.release->version,
-                                           pair.release->vswitchd.string(), step.places.b_rundir().string(),
-                                           step.places.b_namespace().string()});
+    return step.enter_role(Side::B, "standby");
 }
 
 }  // namespace hitless::upgrade
