@@ -83,21 +83,23 @@ void BControllers::restore(std::vector<control::BridgePlan> bridges) {
     std::unique_lock lock(mutex_);
     while (!ending_ && !bridges.empty()) {
         lock.unlock();
-        Status failed;
+        Status all;
         std::erase_if(bridges, [&](const control::BridgePlan& bridge) {
             bool connected = std::any_of(bridge.relays.begin(), bridge.relays.end(), [this](const auto& relay) {
                 return relay_->established(relay.listen_path) > 0;
             });
             auto status = connected ? set(bridge.bridge, bridge.restored) : Status();
-            failed = status ? std::move(failed) : status;
+            if (!status) {
+                all = status;
+            }
             return connected && status;
         });
-        if (!failed && failed.error().message != told) {
-            told = failed.error().message;
+        if (!all && all.error().message != told) {
+            told = all.error().message;
             problem_("B's fail_mode is still secure: " + told);
         }
         lock.lock();
-        ended_.wait_for(lock, failed ? kLookEvery : kRetryEvery, [this] { return ending_; });
+        ended_.wait_for(lock, all ? kLookEvery : kRetryEvery, [this] { return ending_; });
     }
 }
 
