@@ -27,6 +27,9 @@ std::string temporary(const std::string& path) {
 
 Front::Front(std::string own_path) : own_path_(std::move(own_path)), changed_(seq_create()) {
     fatal_ignore_sigpipe();   // clients that vanish
+    // The library sets up its clock on first use. Were that a seq_wait() that wakes at once, it would wait for itself: the
+    // set-up makes a seq, under the lock that seq_wait() holds.
+    time_msec();
 }
 
 Front::~Front() {
