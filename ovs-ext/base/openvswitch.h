@@ -1,4 +1,4 @@
-// libopenvswitch as C++ sees it. For the .cc files of the seams (openflow/, ovsdb/, unixctl/, appctl/, control/), of the daemon's
+// libopenvswitch as C++ sees it. For the .cc files of the seams (openflow/, ovsdb/, unixctl/, journal/, appctl/, control/), of the daemon's
 // frame (main, options, termination), and for logging; no header of ours includes it.
 //
 // The library's private headers have no extern "C" and use C++ keywords as names; what they take from the C and C++ libraries
