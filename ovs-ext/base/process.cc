@@ -43,28 +43,60 @@ std::vector<std::string> split_nul(const std::string& text) {
     return parts;
 }
 
-// posix_spawn with pipes at standard input, output and error.
 struct Child {
     pid_t pid = -1;
-    Fd input, output, error;
+    Fd input, output, error;   // our ends of pipes at its standard input, output and error
 };
 
-Result<Child> spawn(const std::vector<std::string>& argv, const ProgramOptions& options) {
-    int in[2], out[2], err[2];
-    if (::pipe2(in, O_CLOEXEC) || ::pipe2(out, O_CLOEXEC) || ::pipe2(err, O_CLOEXEC)) {
-        return make_errno_error(errno, "{}: no pipe", argv[0]);
-    }
-    Fd in_read(in[0]), out_write(out[1]), err_write(err[1]);
-    Child child;
-    child.input.reset(in[1]);
-    child.output.reset(out[0]);
-    child.error.reset(err[0]);
+struct Pipe {
+    Fd read, write;
+};
 
+Result<Pipe> make_pipe() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC)) {
+        return make_errno_error(errno, "no pipe");
+    }
+    return Pipe{Fd(ends[0]), Fd(ends[1])};
+}
+
+// Our environment with 'changes': "NAME=VALUE" each.
+std::vector<std::string> environment_with(const std::map<std::string, std::string>& changes) {
+    std::map<std::string, std::string> variables;
+    for (char** variable = environ; *variable; variable++) {
+        std::string text(*variable);
+        auto equals = text.find('=');
+        if (equals != std::string::npos) {
+            variables[text.substr(0, equals)] = text.substr(equals + 1);
+        }
+    }
+    for (const auto& [name, value] : changes) {
+        variables[name] = value;
+    }
+    std::vector<std::string> texts;
+    for (const auto& [name, value] : variables) {
+        texts.push_back(name + "=" + value);
+    }
+    return texts;
+}
+
+// For a C interface that takes char* const[] and changes nothing; valid as long as 'texts'.
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    for (const auto& text : texts) {
+        pointers.push_back(const_cast<char*>(text.c_str()));
+    }
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+Result<Child> spawn(const std::vector<std::string>& argv, const ProgramOptions& options) {
+    auto in = TRY(make_pipe()), out = TRY(make_pipe()), err = TRY(make_pipe());
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in_read.get(), STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, out_write.get(), STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, err_write.get(), STDERR_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, in.read.get(), STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, out.write.get(), STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, err.write.get(), STDERR_FILENO);
     // Not all that libopenvswitch opens is close-on-exec. A switch that we start must not keep our sockets, log and pidfile open:
     // looking through its files (pidfd_getfd) and closing a duplicate of the pidfile would even drop our lock on it.
     posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
@@ -80,39 +112,16 @@ Result<Child> spawn(const std::vector<std::string>& argv, const ProgramOptions& 
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
 
-    std::map<std::string, std::string> variables;
-    for (char** variable = environ; *variable; variable++) {
-        std::string text(*variable);
-        auto equals = text.find('=');
-        if (equals != std::string::npos) {
-            variables[text.substr(0, equals)] = text.substr(equals + 1);
-        }
-    }
-    for (const auto& [name, value] : options.environment) {
-        variables[name] = value;
-    }
-    std::vector<std::string> environment_text;
-    for (const auto& [name, value] : variables) {
-        environment_text.push_back(name + "=" + value);
-    }
-    std::vector<char*> arguments, environment;
-    for (const auto& argument : argv) {
-        arguments.push_back(const_cast<char*>(argument.c_str()));
-    }
-    arguments.push_back(nullptr);
-    for (auto& variable : environment_text) {
-        environment.push_back(variable.data());
-    }
-    environment.push_back(nullptr);
-
-    int result = ::posix_spawnp(&child.pid, argv[0].c_str(), &actions, &attributes,
-                                arguments.data(), environment.data());
+    auto environment = environment_with(options.environment);
+    pid_t pid = -1;
+    int result = ::posix_spawnp(&pid, argv[0].c_str(), &actions, &attributes, pointers_to(argv).data(),
+                                pointers_to(environment).data());
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (result) {
         return make_errno_error(result, "{}: cannot be started", argv[0]);
     }
-    return child;
+    return Child{pid, std::move(in.write), std::move(out.read), std::move(err.read)};
 }
 
 // A thread enters the network namespace for good, and what it spawns inherits it; the caller's thread stays where it is.
