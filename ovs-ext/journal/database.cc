@@ -1,10 +1,14 @@
 #include "journal/database.h"
 
+#include <json/reader.h>
 #include <sys/stat.h>
+
+#include <fstream>
 
 #include "base/openvswitch.h"
 #include "base/process.h"
 #include "journal/rows.h"
+#include "ovsdb/client.h"
 #include "unixctl/client.h"
 
 #define class class_
@@ -58,9 +62,14 @@ Status Journal::Database::ensure_served() const {
 }
 
 Status Journal::Database::ensure_schema() const {
-    std::string server = "unix:" + options_.server;
-    if (TRY(run_checked({"ovsdb-client", "needs-conversion", server, options_.schema})).starts_with("yes")) {
-        TRY(run_checked({"ovsdb-client", "convert", server, options_.schema}));
+    Json::Value schema;
+    std::ifstream file(options_.schema);
+    if (!Json::parseFromStream(Json::CharReaderBuilder(), file, &schema, nullptr) || !schema.isObject()) {
+        return make_error("schema {}: cannot be read as JSON", options_.schema);
+    }
+    auto client = TRY(ovsdb::Client::connect(options_.server));
+    if (TRY(client.get_schema(name))["version"] != schema["version"]) {
+        TRY(run_checked({"ovsdb-client", "convert", "unix:" + options_.server, options_.schema}));
     }
     return {};
 }
