@@ -80,6 +80,14 @@ Status start_a(Step& step) {
     return follow_changes(step);
 }
 
+// A file of a package that is not the package's any more: its next upgrade would put another there, and says so to nobody.
+void warn_of_package(Step& step, const std::filesystem::path& file) {
+    if (auto owner = run_checked({"dpkg-query", "--search", file.string()})) {
+        step.warn(fmt::format("{} belongs to the package {}: it was replaced in place, and dpkg --verify reports that until the "
+                              "package is upgraded", file.string(), owner->substr(0, owner->find(':'))));
+    }
+}
+
 }  // namespace
 
 Status run_reprogram(Step& step) {
@@ -92,7 +100,11 @@ Status run_reprogram(Step& step) {
         TRY(software::install(pair.release->vswitchd, target));   // A goes on running the old file
     }
     TRY(end_a(step));
-    return start_a(step);
+    TRY(start_a(step));
+    if (pair.release->vswitchd != target) {
+        warn_of_package(step, target);
+    }
+    return {};
 }
 
 Status put_back(Step& step) {
