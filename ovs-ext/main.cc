@@ -65,7 +65,7 @@ int main(int argc, char* argv[]) {
             if (memory_should_report()) {
                 simap usage;
                 simap_init(&usage);
-                simap_increase(&usage, "front-clients", static_cast<unsigned int>(front.clients()));
+                simap_put(&usage, "front-clients", static_cast<unsigned int>(front.clients()));
                 memory_report(&usage);
                 simap_destroy(&usage);
             }
