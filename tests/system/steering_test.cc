@@ -157,7 +157,9 @@ TEST_P(SteeringTest, OverflowOfTheHoldIsCounted) {
         EXPECT_EQ(count.reordered, 0u);
     }
     EXPECT_GT(report->dropped, 500u);
-    EXPECT_EQ(lost, report->dropped);
+    // A packet of the hosts' own (ARP, IPv6 router solicitation) may be among the dropped; the streams do not miss it.
+    EXPECT_GE(report->dropped, lost);
+    EXPECT_LE(report->dropped, lost + 3);
     EXPECT_GT(report->longest_wait, 90ms);
     EXPECT_LT(report->longest_wait, 400ms);
     uint64_t counted = 0;
