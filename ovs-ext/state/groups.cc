@@ -5,40 +5,12 @@
 
 namespace hitless::state {
 
-namespace {
-
-Status append_bridge(instance::Control& from, const std::string& bridge, Snapshot& snapshot) {
+Status Groups::append_bridge(instance::Control& from, const std::string& bridge, Snapshot& snapshot) {
     openflow::Connection* connection = TRY(from.openflow(bridge));
     for (openflow::Group& group : TRY(openflow::read_groups(*connection))) {
         snapshot.push_back({bridge_key(bridge, group.id), std::move(group.group_mod)});
     }
     return {};
-}
-
-}  // namespace
-
-Result<Snapshot> Groups::dump(instance::Control& from) {
-    Snapshot snapshot;
-    for (const std::string& bridge : from.bridges()) {
-        TRY(append_bridge(from, bridge, snapshot));
-    }
-    return snapshot;
-}
-
-Result<Snapshot> Groups::changed_since(instance::Control& from, Snapshot last) {
-    keep_bridges(last, from.bridges());
-    std::vector<std::string> stale;
-    for (const std::string& bridge : from.bridges()) {
-        if (watch_.changed(from, bridge)) {
-            stale.push_back(bridge);
-        }
-    }
-    for (const std::string& bridge : stale) {
-        Snapshot now;
-        TRY(append_bridge(from, bridge, now));
-        replace_bridge(last, bridge, std::move(now));
-    }
-    return last;
 }
 
 Status Groups::load(instance::Control& to, const Changes& changes) {

@@ -1,26 +1,21 @@
 // State kind: the bridges' groups.
 #pragma once
 
-#include "state/kind.h"
-#include "state/request_watch.h"
+#include "state/watched_kind.h"
 
 namespace hitless::state {
 
 // An entry is one group. Its key names the bridge and the group, its value is the group mod that makes it (openflow/group_table.h).
-class Groups : public Kind {
+class Groups : public WatchedKind {
   public:
+    Groups() : WatchedKind(openflow::Forwarded::GroupMods) {}
+
     std::string_view name() const override { return "groups"; }
-    bool changed_by_packets() const override { return false; }
-    Result<Snapshot> dump(instance::Control& from) override;
     Status load(instance::Control& to, const Changes& changes) override;
     std::string describe(const Entry& entry) const override;
 
-    Status follow(instance::Control& from) override { return watch_.start(from); }
-    Result<Snapshot> changed_since(instance::Control& from, Snapshot last) override;
-    void unfollow() override { watch_.stop(); }
-
   private:
-    RequestWatch watch_{openflow::Forwarded::GroupMods};
+    Status append_bridge(instance::Control& from, const std::string& bridge, Snapshot& snapshot) override;
 };
 
 }  // namespace hitless::state

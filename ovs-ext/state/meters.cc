@@ -5,42 +5,14 @@
 
 namespace hitless::state {
 
-namespace {
-
 using openflow::MeterCommand;
 
-Status append_bridge(instance::Control& from, const std::string& bridge, Snapshot& snapshot) {
+Status Meters::append_bridge(instance::Control& from, const std::string& bridge, Snapshot& snapshot) {
     openflow::Connection* connection = TRY(from.openflow(bridge));
     for (openflow::Meter& meter : TRY(openflow::read_meters(*connection))) {
         snapshot.push_back({bridge_key(bridge, meter.id), std::move(meter.meter_mod)});
     }
     return {};
-}
-
-}  // namespace
-
-Result<Snapshot> Meters::dump(instance::Control& from) {
-    Snapshot snapshot;
-    for (const std::string& bridge : from.bridges()) {
-        TRY(append_bridge(from, bridge, snapshot));
-    }
-    return snapshot;
-}
-
-Result<Snapshot> Meters::changed_since(instance::Control& from, Snapshot last) {
-    keep_bridges(last, from.bridges());
-    std::vector<std::string> stale;
-    for (const std::string& bridge : from.bridges()) {
-        if (watch_.changed(from, bridge)) {
-            stale.push_back(bridge);
-        }
-    }
-    for (const std::string& bridge : stale) {
-        Snapshot now;
-        TRY(append_bridge(from, bridge, now));
-        replace_bridge(last, bridge, std::move(now));
-    }
-    return last;
 }
 
 Status Meters::load(instance::Control& to, const Changes& changes) {

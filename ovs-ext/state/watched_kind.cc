@@ -1,0 +1,31 @@
+#include "state/watched_kind.h"
+
+#include "state/bridge_key.h"
+
+namespace hitless::state {
+
+Result<Snapshot> WatchedKind::dump(instance::Control& from) {
+    Snapshot snapshot;
+    for (const std::string& bridge : from.bridges()) {
+        TRY(append_bridge(from, bridge, snapshot));
+    }
+    return snapshot;
+}
+
+Result<Snapshot> WatchedKind::changed_since(instance::Control& from, Snapshot last) {
+    keep_bridges(last, from.bridges());
+    std::vector<std::string> stale;
+    for (const std::string& bridge : from.bridges()) {
+        if (watch_.changed(from, bridge)) {
+            stale.push_back(bridge);
+        }
+    }
+    for (const std::string& bridge : stale) {
+        Snapshot now;
+        TRY(append_bridge(from, bridge, now));
+        replace_bridge(last, bridge, std::move(now));
+    }
+    return last;
+}
+
+}  // namespace hitless::state
