@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "journal/rows.h"
 #include "ovsdb/client.h"
+#include "ovsdb/values.h"
 #include "unixctl/client.h"
 
 #define class class_
@@ -187,13 +188,10 @@ Result<const hitlessrec_hitless*> Journal::Database::root(Deadline deadline) {
 }
 
 Result<std::map<std::string, std::string>> Journal::Database::other_config() {
-    const hitlessrec_hitless* row = TRY(root(SteadyClock::now() + options_.limit));
-    std::map<std::string, std::string> settings;
-    const smap_node* node;
-    SMAP_FOR_EACH (node, &row->other_config) {
-        settings[node->key] = node->value;
-    }
-    return settings;
+    TRY(root(SteadyClock::now() + options_.limit));   // that there is one
+    auto client = TRY(ovsdb::Client::connect(options_.server, options_.limit));
+    auto results = TRY(client.transact(name, {ovsdb::select("Hitless", {"other_config"})}));
+    return ovsdb::to_map(results[0]["rows"][0]["other_config"]);
 }
 
 Result<Overview> Journal::Database::overview() {

@@ -33,6 +33,7 @@ class Journal::Database {
     // Commits what differs from 'wanted'.
     Status write(const Wanted& wanted);
 
+    // As the server has it now: the operator writes it, so that the IDL's copy may be behind. The other rows are ours alone.
     Result<std::map<std::string, std::string>> other_config();
     Result<Overview> overview();
     Result<std::vector<OperationRecord>> history(size_t count);
