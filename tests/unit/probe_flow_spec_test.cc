@@ -27,6 +27,20 @@ TEST(ProbeFlowSpec, PortsAndNamespacesHaveDefaults) {
     EXPECT_FALSE(flow->both);
 }
 
+TEST(ProbeFlowSpec, ManyFlowsHaveSourcePortsOfTheirOwn) {
+    const auto spec = parse_flow("src=10.0.0.1,dst=10.0.0.2,sport=65530,dport=9,both,flows=6", 1);
+    ASSERT_TRUE(spec.ok()) << spec.error().message;
+    const auto flows = expand(*spec);
+    ASSERT_EQ(flows.size(), 6u);
+    for (size_t i = 0; i < flows.size(); ++i) {
+        EXPECT_EQ(flows[i].source.port(), 65530 + i);
+        EXPECT_EQ(flows[i].destination.port(), 9);
+        EXPECT_EQ(flows[i].flows, 1u);
+        EXPECT_TRUE(flows[i].both);
+    }
+    EXPECT_EQ(expand(*parse_flow("src=10.0.0.1,dst=10.0.0.2", 5)).size(), 1u);
+}
+
 TEST(ProbeFlowSpec, AddressesCompareByFamilyAddressAndPort) {
     EXPECT_TRUE(*make_address("10.0.0.1", 5) == *make_address("10.0.0.1", 5));
     EXPECT_FALSE(*make_address("10.0.0.1", 5) == *make_address("10.0.0.1", 6));
@@ -54,6 +68,8 @@ INSTANTIATE_TEST_SUITE_P(All, ProbeFlowSpecRefused,
                                          Refused{"src=10.0.0.1,dst=10.0.0.2,sport=0", "sport=0"},
                                          Refused{"src=10.0.0.1,dst=10.0.0.2,dport=65536", "dport=65536"},
                                          Refused{"src=10.0.0.1,dst=10.0.0.2,dport=5x", "dport=5x"},
+                                         Refused{"src=10.0.0.1,dst=10.0.0.2,flows=0", "flows=0"},
+                                         Refused{"src=10.0.0.1,dst=10.0.0.2,sport=65530,flows=7", "not so many ports"},
                                          Refused{"src=10.0.0.1,src=10.0.0.2", "twice"},
                                          Refused{"src=10.0.0.1,dst=10.0.0.2,both=1", "takes no value"},
                                          Refused{"src=10.0.0.1,dst", "needs a value"},

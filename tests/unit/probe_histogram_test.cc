@@ -53,6 +53,24 @@ TEST(ProbeHistogram, NegativeCountsAsZero) {
     EXPECT_EQ(histogram.maximum(), 0);
 }
 
+TEST(ProbeHistogram, StepsHaveAllValues) {
+    Histogram histogram;
+    for (int64_t value : {1, 1, 500, 501, 70'000'000}) {
+        histogram.record(value);
+    }
+    uint64_t values = 0;
+    int64_t before = -1;
+    for (const auto& [bound, count] : histogram.steps()) {
+        EXPECT_GT(bound, before);
+        EXPECT_GT(count, 0u);
+        before = bound;
+        values += count;
+    }
+    EXPECT_EQ(values, 5u);
+    EXPECT_EQ(before, 70'000'000);
+    EXPECT_EQ(histogram.steps().size(), 3u);
+}
+
 TEST(ProbeHistogram, MergeAddsUp) {
     Histogram low, high;
     low.record(10);

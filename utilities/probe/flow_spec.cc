@@ -7,12 +7,18 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <set>
 
 namespace hitless::probe {
 
 uint16_t Address::port() const {
     return ntohs(family() == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(storage).sin6_port
                                       : reinterpret_cast<const sockaddr_in&>(storage).sin_port);
+}
+
+void Address::set_port(uint16_t port) {
+    (family() == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(storage).sin6_port
+                          : reinterpret_cast<sockaddr_in&>(storage).sin_port) = htons(port);
 }
 
 std::string Address::to_string() const {
@@ -57,11 +63,11 @@ Result<Address> make_address(const std::string& text, uint16_t port) {
 
 namespace {
 
-Result<uint16_t> parse_port(const std::string& key, const std::string& text) {
+Result<uint16_t> parse_number(const std::string& key, const std::string& text) {
     unsigned value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size() || value == 0 || value > 65535) {
-        return make_error("{}={}: a port is a number from 1 to 65535", key, text);
+        return make_error("{}={}: is not a number from 1 to 65535", key, text);
     }
     return static_cast<uint16_t>(value);
 }
@@ -74,9 +80,10 @@ Result<std::map<std::string, std::string>> split(const std::string& text) {
         const size_t equals = field.find('=');
         const std::string key = field.substr(0, equals);
         const bool flag = key == "both";
-        const bool known = key == "from" || key == "to" || key == "src" || key == "dst" || key == "sport" || key == "dport";
+        static const std::set<std::string> with_value = {"from", "to", "src", "dst", "sport", "dport", "flows"};
+        const bool known = with_value.contains(key);
         if (!known && !flag) {
-            return make_error("unknown field '{}' (from, to, src, dst, sport, dport, both are known)", field);
+            return make_error("unknown field '{}' (from, to, src, dst, sport, dport, flows, both are known)", field);
         }
         if (flag != (equals == std::string::npos)) {
             return make_error("field '{}': {}", field, flag ? "takes no value" : "needs a value");
@@ -101,9 +108,12 @@ Result<FlowSpec> parse_flow(const std::string& text, uint16_t default_port) {
         if (!get("src") || !get("dst")) {
             return make_error("src= and dst= are needed");
         }
-        const uint16_t sport = get("sport") ? TRY(parse_port("sport", *get("sport"))) : default_port;
-        const uint16_t dport = get("dport") ? TRY(parse_port("dport", *get("dport"))) : default_port;
+        const auto number = [&](const char* key, uint16_t absent) -> Result<uint16_t> {
+            return get(key) ? parse_number(key, *get(key)) : Result<uint16_t>(absent);
+        };
+        const uint16_t sport = TRY(number("sport", default_port)), dport = TRY(number("dport", default_port));
         FlowSpec spec;
+        spec.flows = TRY(number("flows", 1));
         spec.from = get("from").value_or("");
         spec.to = get("to").value_or("");
         spec.source = TRY(make_address(*get("src"), sport));
@@ -112,6 +122,9 @@ Result<FlowSpec> parse_flow(const std::string& text, uint16_t default_port) {
         if (spec.source.family() != spec.destination.family()) {
             return make_error("src and dst are of different address families");
         }
+        if (sport + spec.flows > 65536u) {
+            return make_error("flows={}: there are not so many ports from {} on", spec.flows, sport);
+        }
         return spec;
     };
     auto result = parse();
@@ -119,6 +132,15 @@ Result<FlowSpec> parse_flow(const std::string& text, uint16_t default_port) {
         return fmt::format("flow '{}'", text) / result.error();
     }
     return result;
+}
+
+std::vector<FlowSpec> expand(const FlowSpec& spec) {
+    std::vector<FlowSpec> flows(spec.flows, spec);
+    for (unsigned i = 0; i < spec.flows; ++i) {
+        flows[i].flows = 1;
+        flows[i].source.set_port(static_cast<uint16_t>(spec.source.port() + i));
+    }
+    return flows;
 }
 
 }  // namespace hitless::probe

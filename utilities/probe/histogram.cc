@@ -60,4 +60,19 @@ int64_t Histogram::percentile(double percent) const {
     return maximum_;
 }
 
+std::vector<std::pair<int64_t, uint64_t>> Histogram::steps() const {
+    constexpr size_t width = kSubBuckets / 16;
+    std::vector<std::pair<int64_t, uint64_t>> result;
+    for (size_t i = 0; i < kBuckets; i += width) {
+        uint64_t values = 0;
+        for (size_t j = i; j < i + width; ++j) {
+            values += buckets_[j];
+        }
+        if (values > 0) {
+            result.emplace_back(std::min(static_cast<int64_t>(upper_bound(i + width - 1)), maximum_), values);
+        }
+    }
+    return result;
+}
+
 }  // namespace hitless::probe

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace hitless::probe {
 
@@ -23,6 +25,9 @@ class Histogram {
     // The value that 'percent' (0 to 100) of the recorded values do not exceed: upper bound of its bucket, never above the
     // maximum. 0 when nothing was recorded.
     int64_t percentile(double percent) const;
+
+    // The distribution in at most 16 steps for each power of two: upper bound of a step, values in it. Without empty steps.
+    std::vector<std::pair<int64_t, uint64_t>> steps() const;
 
   private:
     static constexpr int kSubBucketBits = 7;

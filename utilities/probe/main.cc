@@ -33,7 +33,7 @@ struct CommonOptions {
 
 void add_common(CLI::App& command, CommonOptions& options) {
     command.add_option("--flow", options.flows,
-                       "from=NETNS,to=NETNS,src=ADDRESS,dst=ADDRESS[,sport=PORT][,dport=PORT][,both]; repeatable")
+                       "from=NETNS,to=NETNS,src=ADDRESS,dst=ADDRESS[,sport=PORT][,dport=PORT][,both][,flows=N]; repeatable")
         ->required()->take_all()->expected(1);
     command.add_option("--duration", options.duration_s, "seconds; without it until SIGINT, SIGTERM or --until-file")
         ->check(CLI::PositiveNumber);
@@ -54,7 +54,10 @@ std::optional<std::chrono::nanoseconds> duration_of(const CommonOptions& options
 Result<std::vector<FlowSpec>> flows_of(const CommonOptions& options) {
     std::vector<FlowSpec> flows;
     for (size_t i = 0; i < options.flows.size(); ++i) {
-        flows.push_back(TRY(parse_flow(options.flows[i], static_cast<uint16_t>(kFirstPort + i))));
+        const FlowSpec spec = TRY(parse_flow(options.flows[i], static_cast<uint16_t>(kFirstPort + i)));
+        for (FlowSpec& flow : expand(spec)) {
+            flows.push_back(std::move(flow));
+        }
     }
     return flows;
 }
@@ -111,6 +114,9 @@ int run_tcp(const CommonOptions& common, TcpOptions options) {
         return fail(flows.error());
     }
     options.flows = std::move(*flows);
+    if (options.flows.size() > common.flows.size()) {
+        return fail(make_error("flows=: is for 'run'; a flow of 'tcp' has --connections"));
+    }
     options.duration = duration_of(common);
     options.stopped = stopped_by(common);
     options.on_started = announced_by(common);
@@ -135,15 +141,17 @@ int main(int argc, char** argv) {
 
     CommonOptions common;
     RunOptions udp;
-    unsigned warm_up_ms = 5000, drain_ms = 2000;
+    unsigned warm_up_ms = 5000, drain_ms = 2000, series_ms = 0;
     CLI::App* run = app.add_subcommand("run", "sequence-numbered, time-stamped UDP");
     add_common(*run, common);
     run->add_option("--rate", udp.rate_pps, "packets per second of each stream (10000)")->check(CLI::Range(1.0, 5e6));
     run->add_option("--size", udp.size_bytes, "bytes of UDP payload (64)")->check(CLI::Range(kMinimumSize, kMaximumSize));
     run->add_option("--warm-up", warm_up_ms, "ms by which every stream must have got through (5000)");
     run->add_option("--drain", drain_ms, "ms to wait for late packets (2000)");
-    run->add_option("--window", udp.window, "packets after which a missing one is lost (262144)")
+    run->add_option("--window", udp.window, "packets after which a missing one is lost (10 s of them, 1024 to 262144)")
         ->check(CLI::Range(uint64_t{64}, uint64_t{1} << 26));
+    run->add_option("--series", series_ms, "report also the time series of each stream, in steps of so many ms")
+        ->check(CLI::Range(1, 10000));
     run->add_option("--send-cpu", udp.send_cpu, "CPU of the sending thread")->check(CLI::Range(0, CPU_SETSIZE - 1));
     run->add_option("--receive-cpu", udp.receive_cpu, "CPU of the receiving thread")->check(CLI::Range(0, CPU_SETSIZE - 1));
 
@@ -163,6 +171,7 @@ int main(int argc, char** argv) {
     if (*run) {
         udp.warm_up_limit = std::chrono::milliseconds(warm_up_ms);
         udp.drain_limit = std::chrono::milliseconds(drain_ms);
+        udp.series_interval = std::chrono::milliseconds(series_ms);
         return run_udp(common, udp);
     }
     tcp.interval = std::chrono::milliseconds(interval_ms);

@@ -12,6 +12,8 @@ namespace hitless::probe {
 
 namespace {
 
+constexpr size_t kTableRows = 32;
+
 double ms(int64_t ns) { return static_cast<double>(ns) / 1e6; }
 double us(int64_t ns) { return static_cast<double>(ns) / 1e3; }
 Json::Value count(uint64_t value) { return Json::Value(static_cast<Json::UInt64>(value)); }
@@ -24,6 +26,13 @@ Json::Value latency_json(const Histogram& histogram) {
     value["p99"] = us(histogram.percentile(99));
     value["p99_9"] = us(histogram.percentile(99.9));
     value["maximum"] = us(histogram.maximum());
+    value["histogram"] = Json::Value(Json::arrayValue);
+    for (const auto& [bound, packets] : histogram.steps()) {
+        Json::Value step(Json::arrayValue);
+        step.append(us(bound));
+        step.append(count(packets));
+        value["histogram"].append(step);
+    }
     return value;
 }
 
@@ -58,13 +67,12 @@ void put_counters(Json::Value& value, const StreamResult& result, uint64_t addre
 struct Total {
     StreamResult result;
     HostFaults faults;
-    uint64_t receive_drops = 0, address_changes = 0;
+    uint64_t address_changes = 0;
 
     explicit Total(const RunReport& report) {
         for (const StreamReport& stream : report.streams) {
             add(stream.result);
             address_changes += stream.address_changes;
-            receive_drops += stream.receive_drops;
             faults.send_errors += stream.faults.send_errors;
             faults.late_sends += stream.faults.late_sends;
             faults.skipped += stream.faults.skipped;
@@ -104,6 +112,30 @@ Json::Value losses_json(const StreamReport& stream, int64_t started_ns) {
     return list;
 }
 
+Json::Value series_json(const TimeSeries& series, int64_t started_ns) {
+    // What is before the start is empty.
+    const size_t first = static_cast<size_t>(std::max<int64_t>(started_ns - series.origin_ns(), 0) / series.interval_ns());
+    Json::Value value;
+    value["at_s"] = static_cast<double>(series.origin_ns() + static_cast<int64_t>(first) * series.interval_ns() - started_ns) / 1e9;
+    value["interval_ms"] = ms(series.interval_ns());
+    for (const char* name : {"received", "lost", "latency_mean_us", "latency_maximum_us"}) {
+        value[name] = Json::Value(Json::arrayValue);
+    }
+    for (size_t i = first; i < series.bins().size(); ++i) {
+        const TimeSeries::Bin& bin = series.bins()[i];
+        value["received"].append(bin.received);
+        value["lost"].append(bin.lost);
+        value["latency_mean_us"].append(bin.received ? us(bin.latency_sum_ns / bin.received) : 0.0);
+        value["latency_maximum_us"].append(us(bin.latency_maximum_ns));
+    }
+    return value;
+}
+
+// Packets that came to this host, but not to us, are not the switch's loss.
+uint64_t lost_by_host(const RunReport& report, const StreamResult& total) {
+    return std::min(total.lost, report.receive_drops);
+}
+
 std::string name_of(const StreamReport& stream) {
     return fmt::format("{}{} {}>{}", stream.flow, stream.reverse ? "r" : "", stream.source, stream.destination);
 }
@@ -127,7 +159,9 @@ Json::Value to_json(const RunReport& report) {
     value["duration_s"] = report.duration_s;
     value["clock_step_ms"] = ms(report.clock_step_ns);
     put_counters(value["total"], total.result, total.address_changes);
-    value["total"]["host"] = faults_json(total.faults, total.receive_drops);
+    value["total"]["lost_by_host"] = count(lost_by_host(report, total.result));
+    value["total"]["lost_by_switch"] = count(total.result.lost - lost_by_host(report, total.result));
+    value["total"]["host"] = faults_json(total.faults, report.receive_drops);
     value["total"]["host"]["backlog_drops"] = count(report.backlog_drops);
     value["flows"] = Json::Value(Json::arrayValue);
     for (const StreamReport& stream : report.streams) {
@@ -142,6 +176,9 @@ Json::Value to_json(const RunReport& report) {
         entry["host"] = faults_json(stream.faults, stream.receive_drops);
         entry["loss_events"] = count(stream.result.loss_events_total);
         entry["losses"] = losses_json(stream, report.started_ns);
+        if (stream.result.series.interval_ns() > 0) {
+            entry["series"] = series_json(stream.result.series, report.started_ns);
+        }
         value["flows"].append(entry);
     }
     return value;
@@ -151,17 +188,27 @@ std::string to_table(const RunReport& report) {
     const Total total(report);
     std::string text = fmt::format("{:<46} {:>9} {:>9} {:>7} {:>6} {:>6} {:>9} {:>8} {:>8} {:>9}\n", "flow", "sent",
                                    "received", "lost", "dup", "reord", "blackout", "p50", "p99.9", "max ms");
+    // Of many streams, those at which there is something to see.
+    size_t rows = 0;
     for (const StreamReport& stream : report.streams) {
-        text += row(name_of(stream), stream.result);
+        if (report.streams.size() <= kTableRows || (stream.result.lost + stream.result.duplicated + stream.result.reordered &&
+                                                    rows < kTableRows)) {
+            text += row(name_of(stream), stream.result);
+            ++rows;
+        }
     }
-    text += row("total", total.result);
+    text += row(fmt::format("total of {}", report.streams.size()), total.result);
+    if (const uint64_t ours = lost_by_host(report, total.result)) {
+        text += fmt::format("{} of the {} lost packets came to this host, which did not take them: it was too busy\n", ours,
+                            total.result.lost);
+    }
     text += fmt::format("{:.1f} s at {:.0f} packets/s of {} bytes a stream; reset time {:.3f} ms by frame loss, {:.3f} ms by time "
                         "stamps; longest gap {:.3f} ms\n",
                         report.duration_s, report.rate_pps, report.size_bytes, ms(total.result.reset_frame_loss_ns),
                         ms(total.result.reset_time_stamp_ns), ms(total.result.longest_gap_ns));
     text += fmt::format("measuring host: {} receive drops, {} backlog drops, {} send errors, {} late sends (worst {:.3f} ms), {} "
                         "skipped\n",
-                        total.receive_drops, report.backlog_drops, total.faults.send_errors, total.faults.late_sends,
+                        report.receive_drops, report.backlog_drops, total.faults.send_errors, total.faults.late_sends,
                         ms(total.faults.latest_ns), total.faults.skipped);
     if (std::abs(report.clock_step_ns) > 1'000'000) {
         text += fmt::format("warning: the clock was set by {:.3f} ms meanwhile: latencies and blackout are wrong\n",

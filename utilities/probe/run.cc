@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -23,6 +24,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPoll{10};
 constexpr milliseconds kSettle{200};   // warm-up goes on so long after every stream was heard
+constexpr double kWindowTime = 10;     // seconds after which a missing packet is lost, unless a window is given
+constexpr double kMinimumWindow = 1024;
 
 // Sum of the second column of /proc/net/softnet_stat: one line a CPU, hexadecimal (net/core/net-procfs.c in Linux).
 uint64_t softnet_drops() {
@@ -35,6 +38,15 @@ uint64_t softnet_drops() {
         sum += dropped;
     }
     return sum;
+}
+
+// Many flows take many sockets.
+void raise_file_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 class Run {
@@ -55,6 +67,7 @@ class Run {
 
   private:
     void add_stream(uint32_t flow, bool reverse, int send_socket, int receive_socket);
+    Result<uint64_t> drops_of(int socket) const;
     void end();
     bool stopped() const { return options_.stopped && options_.stopped(); }
 
@@ -67,14 +80,21 @@ class Run {
     std::atomic<bool> stop_receiving_{false};
     Status receive_status_;
     std::thread sender_, receiver_;
+    const int64_t opened_ns_ = realtime_ns();
     int64_t started_ns_ = 0, started_monotonic_ns_ = 0, ended_monotonic_ns_ = 0;
     uint64_t softnet_drops_ = 0;
+    std::map<int, uint64_t> drops_before_;   // by socket: what the warm-up lost is not counted
 };
 
 void Run::add_stream(uint32_t flow, bool reverse, int send_socket, int receive_socket) {
     const FlowSpec& spec = options_.flows[flow];
-    auto stream = std::make_unique<Stream>(static_cast<uint32_t>(streams_.size()),
-                                           static_cast<int64_t>(1e9 / options_.rate_pps), options_.window);
+    const double window = std::clamp(options_.rate_pps * kWindowTime, kMinimumWindow,
+                                     static_cast<double>(SequenceAnalysis::kDefaultWindow));
+    auto stream = std::make_unique<Stream>(
+        static_cast<uint32_t>(streams_.size()),
+        SequenceAnalysis(static_cast<int64_t>(1e9 / options_.rate_pps),
+                         options_.window ? options_.window : static_cast<uint64_t>(window),
+                         TimeSeries(opened_ns_, options_.series_interval.count())));
     stream->flow = flow;
     stream->reverse = reverse;
     stream->from = reverse ? spec.to : spec.from;
@@ -89,6 +109,7 @@ void Run::add_stream(uint32_t flow, bool reverse, int send_socket, int receive_s
 }
 
 Status Run::open() {
+    raise_file_limit();
     const SocketOptions socket_options{SOCK_DGRAM, options_.buffer_bytes, true};
     // Flows of the same end share its socket.
     std::map<std::string, int> made;
@@ -162,6 +183,9 @@ Status Run::wait_connected() {
     }
     std::this_thread::sleep_for(kSettle);
     softnet_drops_ = softnet_drops();
+    for (const Fd& socket : sockets_) {
+        drops_before_[socket.get()] = TRY(receive_drops(socket.get()));
+    }
     started_ns_ = realtime_ns();
     started_monotonic_ns_ = monotonic_ns();
     phase_ = Phase::measure;
@@ -220,6 +244,8 @@ void Run::end() {
     }
 }
 
+Result<uint64_t> Run::drops_of(int socket) const { return TRY(receive_drops(socket)) - drops_before_.at(socket); }
+
 Result<RunReport> Run::report() {
     end();
     TRY(receive_status_);
@@ -230,6 +256,9 @@ Result<RunReport> Run::report() {
     report.started_ns = started_ns_;
     report.clock_step_ns = (realtime_ns() - started_ns_) - (monotonic_ns() - started_monotonic_ns_);
     report.backlog_drops = softnet_drops() - softnet_drops_;
+    for (const Fd& socket : sockets_) {
+        report.receive_drops += TRY(drops_of(socket.get()));
+    }
     for (const auto& stream : streams_) {
         StreamReport entry;
         entry.flow = stream->flow;
@@ -239,7 +268,7 @@ Result<RunReport> Run::report() {
         entry.source = stream->source.to_string();
         entry.destination = stream->peer() ? stream->peer()->to_string() : "";
         entry.address_changes = stream->address_changes;
-        entry.receive_drops = TRY(receive_drops(stream->receive_socket));
+        entry.receive_drops = TRY(drops_of(stream->receive_socket));
         entry.faults = stream->faults;
         entry.result = stream->analysis.finish(stream->sent, stream->first_sent_ns, stream->last_sent_ns);
         report.streams.push_back(std::move(entry));

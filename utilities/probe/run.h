@@ -21,7 +21,8 @@ struct RunOptions {
     std::optional<std::chrono::nanoseconds> duration;    // none: until 'stopped'
     std::chrono::milliseconds warm_up_limit{5'000};      // by then every stream must have been heard
     std::chrono::milliseconds drain_limit{2'000};        // waited for late packets, from the last arrival
-    uint64_t window = SequenceAnalysis::kDefaultWindow;
+    uint64_t window = 0;                 // as of SequenceAnalysis; 0: kWindowTime's packets, at most its default
+    std::chrono::nanoseconds series_interval{0};   // of a TimeSeries for each stream; 0: none
     int buffer_bytes = 64 << 20;
     std::optional<int> send_cpu, receive_cpu;
     bool realtime = false;               // both threads get the lowest SCHED_FIFO priority: before all ordinary processes
@@ -30,11 +31,11 @@ struct RunOptions {
 };
 
 struct StreamReport {
-    uint32_t flow = 0;
+    uint32_t flow = 0;                   // index, the flows of one --flow counted one by one
     bool reverse = false;
     std::string from, to, source, destination;
     uint64_t address_changes = 0;
-    uint64_t receive_drops = 0;          // by the receive buffer of our socket: shared by streams of the same destination
+    uint64_t receive_drops = 0;          // by the receive buffer of our socket; streams of the same destination share it
     HostFaults faults;
     StreamResult result;
 };
@@ -45,6 +46,7 @@ struct RunReport {
     double duration_s = 0;
     int64_t started_ns = 0;              // CLOCK_REALTIME
     int64_t clock_step_ns = 0;           // by how much CLOCK_REALTIME was set meanwhile: latencies are that wrong
+    uint64_t receive_drops = 0;          // of all sockets
     uint64_t backlog_drops = 0;          // packets dropped between devices of this host because a CPU was overloaded (softnet)
     std::vector<StreamReport> streams;
 };

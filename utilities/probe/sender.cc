@@ -145,10 +145,15 @@ void send_streams(const Streams& streams, const SenderOptions& options, const st
     for (size_t i = 0; i < streams.size(); ++i) {
         schedules.push_back({start + interval * static_cast<double>(i) / static_cast<double>(streams.size()), interval});
     }
+    std::vector<int64_t> next_due(streams.size(), 0);
     while (phase == Phase::measure) {
         int64_t next = INT64_MAX;
+        const int64_t now = monotonic_ns();
         for (size_t i = 0; i < streams.size(); ++i) {
-            next = std::min(next, send_due(*streams[i], schedules[i], batch));
+            if (next_due[i] <= now) {
+                next_due[i] = send_due(*streams[i], schedules[i], batch);
+            }
+            next = std::min(next, next_due[i]);
         }
         sleep_until(std::max(next, monotonic_ns() + kTick));
     }

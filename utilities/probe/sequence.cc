@@ -9,8 +9,10 @@ namespace {
 constexpr size_t kEventsKept = 100;
 }
 
-SequenceAnalysis::SequenceAnalysis(int64_t interval_ns, uint64_t window)
-    : interval_ns_(interval_ns), mask_(std::bit_ceil(std::max<uint64_t>(window, 2)) - 1), slots_(mask_ + 1) {}
+SequenceAnalysis::SequenceAnalysis(int64_t interval_ns, uint64_t window, TimeSeries series)
+    : interval_ns_(interval_ns), mask_(std::bit_ceil(std::max<uint64_t>(window, 2)) - 1), slots_(mask_ + 1) {
+    result_.series = std::move(series);
+}
 
 void SequenceAnalysis::record(const Arrival& arrival) {
     if (last_arrival_ns_ != 0) {
@@ -33,6 +35,7 @@ void SequenceAnalysis::record(const Arrival& arrival) {
     slot = {arrival.sent_ns, arrival.received_ns};
     ++result_.received;
     result_.latency_ns.record(arrival.received_ns - arrival.sent_ns);
+    result_.series.arrived(arrival.sent_ns, arrival.received_ns - arrival.sent_ns);
     if (arrival.sequence < next_) {
         ++result_.reordered;
         result_.displacement = std::max(result_.displacement, next_ - 1 - arrival.sequence);
@@ -76,6 +79,7 @@ void SequenceAnalysis::close_loss(const Slot* next) {
 
 void SequenceAnalysis::add_event(LossEvent event) {
     result_.lost += event.packets;
+    result_.series.lost(event.due_ns, event.packets, interval_ns_);
     longest_outage_ns_ = std::max(longest_outage_ns_, event.outage_ns);
     ++result_.loss_events_total;
     if (result_.loss_events.size() < kEventsKept) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "probe/histogram.h"
+#include "probe/time_series.h"
 
 namespace hitless::probe {
 
@@ -46,6 +47,7 @@ struct StreamResult {
     int64_t blackout_ns = 0;
     uint64_t loss_events_total = 0;
     std::vector<LossEvent> loss_events; // the first 100
+    TimeSeries series{0, 0};
 };
 
 // Takes arrivals in their order. A packet is given up as lost when 'window' later ones have been seen; memory is 16 bytes for
@@ -54,8 +56,9 @@ class SequenceAnalysis {
   public:
     static constexpr uint64_t kDefaultWindow = uint64_t{1} << 18;
 
-    // 'interval_ns': time between two packets of the stream as sent. 'window': rounded up to a power of two.
-    explicit SequenceAnalysis(int64_t interval_ns, uint64_t window = kDefaultWindow);
+    // 'interval_ns': time between two packets of the stream as sent. 'window': rounded up to a power of two. 'series': empty, to be
+    // filled.
+    explicit SequenceAnalysis(int64_t interval_ns, uint64_t window = kDefaultWindow, TimeSeries series = {0, 0});
 
     void record(const Arrival& arrival);
 

@@ -27,7 +27,7 @@ struct HostFaults {
 
 class Stream {
   public:
-    Stream(uint32_t index, int64_t interval_ns, uint64_t window) : index(index), analysis(interval_ns, window) {}
+    Stream(uint32_t index, SequenceAnalysis analysis) : index(index), analysis(std::move(analysis)) {}
 
     const uint32_t index;
     uint32_t flow = 0;              // index of its --flow
