@@ -119,6 +119,7 @@ Json::Value summary_json(const upgrade::Summary& summary) {
     for (const auto& record : summary.phases) {
         Json::Value phase(Json::objectValue);
         phase["name"] = std::string(to_string(record.phase));
+        phase["began_us"] = duration_us(record.began);
         phase["duration_us"] = duration_us(record.duration);
         phase["state"] = record.running ? "running" : record.error.empty() ? "done" : "failed";
         phase["error"] = record.error;
@@ -135,6 +136,15 @@ Json::Value summary_json(const upgrade::Summary& summary) {
         transfer["delta"] = count(record.delta);
         transfer["duration_us"] = duration_us(record.duration);
         value["transfers"].append(transfer);
+    }
+    value["holds"] = Json::Value(Json::arrayValue);
+    for (const auto& record : summary.holds) {
+        Json::Value hold(Json::objectValue);
+        hold["sender"] = std::string(to_string(record.sender));
+        hold["began_us"] = duration_us(record.began);
+        hold["duration_us"] = duration_us(record.duration);
+        hold["held"] = count(record.held);
+        value["holds"].append(hold);
     }
     value["messages"] = Json::Value(Json::arrayValue);
     for (const auto& record : summary.messages) {

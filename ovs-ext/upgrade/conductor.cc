@@ -212,7 +212,8 @@ Status Conductor::run_phase(Phase phase, const Request& request) {
     {
         std::lock_guard lock(mutex_);
         phase_began_ = Clock::now();
-        summary_->phases.push_back({phase, {}, true, {}});
+        auto since_1970 = duration_cast<microseconds>(std::chrono::system_clock::now().time_since_epoch());
+        summary_->phases.push_back({phase, {}, true, {}, since_1970});
     }
     Status status = site_.phase_begins(phase);
     if (status) {

@@ -117,9 +117,11 @@ Result<datapath::ReleaseReport> release(Step& step, Side to) {
     }
     const auto& report = *released;
     pair.halted = false;
-    pair.active = to;
+    Side sender = std::exchange(pair.active, to);
     pair.publish();
+    auto ended = duration_cast<microseconds>(std::chrono::system_clock::now().time_since_epoch());
     step.update([&](Summary& summary) {
+        summary.holds.push_back({sender, ended - waited, waited, report.held});
         summary.held += report.held;
         summary.dropped += report.dropped;
         // With nothing held nobody waited, but somebody could have: the hold counts as a whole.

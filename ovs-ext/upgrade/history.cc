@@ -38,7 +38,7 @@ Summary to_summary(const journal::OperationRecord& record) {
         Phase name = value_of(phase.name, Phase::retire);
         summary.plan.push_back(name);
         summary.phases.push_back({name, phase.duration.value_or(std::chrono::microseconds{}),
-                                  phase.state == "running", phase.error});
+                                  phase.state == "running", phase.error, phase.began});
     }
     for (const auto& transfer : record.transfers) {
         summary.transfers.push_back({transfer.kind, transfer.sender, transfer.copied, transfer.identical,

@@ -28,6 +28,7 @@ struct PhaseRecord {
     std::chrono::microseconds duration{};   // so far, while it runs
     bool running = false;
     std::string error;
+    std::chrono::microseconds began{};      // since 1970
 };
 
 // One state kind copied once.
@@ -47,6 +48,14 @@ struct MessageRecord {
     std::chrono::microseconds time{};   // since 1970
 };
 
+// The time in which packets were held in one hand-over. Not in the journal: the messages' times bound it there.
+struct HoldRecord {
+    Side sender = Side::A;
+    std::chrono::microseconds began{};      // since 1970
+    std::chrono::microseconds duration{};   // to the end of the release
+    uint64_t held = 0;                      // packets
+};
+
 struct Summary {
     uint64_t number = 0;
     Command command{};
@@ -57,6 +66,7 @@ struct Summary {
     std::vector<PhaseRecord> phases;
     std::vector<TransferRecord> transfers;
     std::vector<MessageRecord> messages;
+    std::vector<HoldRecord> holds;
     uint64_t held = 0, dropped = 0;
     std::chrono::microseconds blackout{};   // the longest that a packet waited because of a hand-over
     std::chrono::microseconds duration{};   // of the whole operation

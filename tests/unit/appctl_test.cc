@@ -59,9 +59,10 @@ upgrade::Summary sample() {
     summary.error = "B died";
     summary.held = 12;
     summary.blackout = std::chrono::microseconds(1234);
-    summary.phases = {{upgrade::Phase::copy, std::chrono::microseconds(5600), false, ""},
+    summary.phases = {{upgrade::Phase::copy, std::chrono::microseconds(5600), false, "", std::chrono::microseconds(1234)},
                       {upgrade::Phase::soak, std::chrono::microseconds(100), false, "B died"}};
     summary.transfers = {{"flows", Side::A, 10, 10, 0, 1, std::chrono::microseconds(900)}};
+    summary.holds = {{Side::A, std::chrono::microseconds(77), std::chrono::microseconds(88), 12}};
     return summary;
 }
 
@@ -86,6 +87,11 @@ TEST(Render, JsonHasTheStableNames) {
     Json::Value json = summary_json(sample());
     EXPECT_EQ(json["result"].asString(), "rolled-back");
     EXPECT_EQ(json["blackout_us"].asInt(), 1234);
+    EXPECT_EQ(json["phases"][0]["began_us"].asInt64(), 1234);
+    EXPECT_EQ(json["holds"][0]["sender"].asString(), "A");
+    EXPECT_EQ(json["holds"][0]["began_us"].asInt64(), 77);
+    EXPECT_EQ(json["holds"][0]["duration_us"].asInt64(), 88);
+    EXPECT_EQ(json["holds"][0]["held"].asUInt64(), 12u);
     EXPECT_EQ(json["phases"][1]["state"].asString(), "failed");
     EXPECT_EQ(json["transfers"][0]["kind"].asString(), "flows");
     EXPECT_EQ(to_text(Json::Value(1)), "1\n");
