@@ -9,6 +9,7 @@
 
 #include "base/process.h"
 #include "software/package.h"
+#include "software/trust.h"
 
 namespace hitless::software {
 namespace {
@@ -62,6 +63,10 @@ Result<std::string> ask_version(const fs::path& binary, std::chrono::millisecond
 // Completes a release of which the files are known.
 Result<Release> verified(Release release, const Request& request, const std::optional<std::string>& wanted_sha256) {
     release.source = request.from;
+    TRY(check_trusted(release.vswitchd));
+    if (release.ovsdb_server) {
+        TRY(check_trusted(*release.ovsdb_server));
+    }
     release.sha256 = TRY(sha256_of(release.vswitchd));
     TRY(check_sha256(release.vswitchd.string(), release.sha256, wanted_sha256));
     auto version = ask_version(release.vswitchd, request.answer_limit);
@@ -191,6 +196,7 @@ Result<Release> open_package(const fs::path& copy, const fs::path& tree) {
 
 Result<Release> fetch_package(const Request& request, const std::optional<std::string>& wanted_sha256,
                               const fs::path& staging) {
+    TRY(check_trusted(request.from));
     std::error_code error;
     if (!fs::is_empty(staging, error) || error) {
         return make_error("{}: should be an empty directory for the new software{}{}", staging.string(), error ? ": " : "",

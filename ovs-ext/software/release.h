@@ -37,6 +37,8 @@ struct Request {
 // the user (mode 0700); the copy is checked whole (digest, archive, architecture, contents) before it is unpacked there. Its
 // maintainer scripts are never run. A package's ovs-vswitchd that is a symbolic link is refused.
 //
+// What is run, and a .deb, must be root's or ours alone to write (trust.h).
+//
 // Any ovs-vswitchd must answer --version as one. On an Error nothing of the release is left in 'staging'.
 Result<Release> fetch(const Request& request, const std::filesystem::path& installed,
                       const std::filesystem::path& staging);

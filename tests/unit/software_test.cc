@@ -395,6 +395,37 @@ TEST_F(SoftwareTest, StagingDirectoryMustBeEmpty) {
     EXPECT_TRUE(fs::exists(staging() / "other"));
 }
 
+// Whoever may write what is run as root may become root.
+TEST_F(SoftwareTest, WhatOthersMayWriteIsRefusedBeforeItIsRun) {
+    const fs::path binary = root() / "ovs-vswitchd";
+    write(binary, "#!/bin/sh\ntouch " + (top_ / "has-run").string() + "\n" + good_switch, true);
+    fs::permissions(binary, fs::perms::others_write, fs::perm_options::add);
+    EXPECT_EQ(refusal(root().string()), binary.string() + ": refused: everybody may write it, and so have any program run as root: "
+                                                          "chmod go-w " + binary.string());
+    fs::permissions(binary, fs::perms::others_write, fs::perm_options::remove);
+    fs::permissions(root(), fs::perms::others_write, fs::perm_options::add);
+    EXPECT_THAT(refusal(root().string()), StartsWith(root().string() + ": refused: everybody may write it"));
+    EXPECT_FALSE(fs::exists(top_ / "has-run"));
+    // As in /tmp: nobody can put another file in the place of ours.
+    fs::permissions(root(), fs::perms::sticky_bit, fs::perm_options::add);
+    EXPECT_TRUE(fetch_from(root().string()).ok());
+
+    std::string deb = make_good_package();
+    fs::permissions(deb, fs::perms::others_write, fs::perm_options::add);
+    EXPECT_THAT(refusal(deb), StartsWith(deb + ": refused: everybody may write it"));
+}
+
+TEST_F(SoftwareTest, WhatBelongsToAnotherUserIsRefused) {
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root can give files away";
+    }
+    write(root() / "ovs-vswitchd", good_switch, true);
+    write(root() / "ovsdb-server", "#!/bin/sh\n", true);
+    ASSERT_EQ(::chown((root() / "ovsdb-server").c_str(), 12345, 0), 0);
+    EXPECT_EQ(refusal(root().string()), (root() / "ovsdb-server").string() + ": refused: it belongs to the user 12345, who could have "
+                                                                             "any program run as root: give it to root");
+}
+
 TEST(Sha256Test, OfKnownContent) {
     std::string name = (fs::path(testing::TempDir()) / "sha256-XXXXXX").string();
     int fd = mkstemp(name.data());
