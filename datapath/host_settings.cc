@@ -7,6 +7,28 @@
 
 namespace hitless::datapath {
 
+namespace {
+
+constexpr std::string_view arp_directory = "/proc/sys/net/ipv4/conf/", ndisc_directory = "/proc/sys/net/ipv6/conf/";
+constexpr std::string_view arp_setting = "/arp_evict_nocarrier", ndisc_setting = "/ndisc_evict_nocarrier";
+
+// DIRECTORY DEVICE SETTING
+bool of_a_device(std::string_view path, std::string_view directory, std::string_view setting) {
+    if (!path.starts_with(directory) || !path.ends_with(setting) || path.size() <= directory.size() + setting.size()) {
+        return false;
+    }
+    path.remove_prefix(directory.size());
+    path.remove_suffix(setting.size());
+    return path.find('/') == path.npos && path != "." && path != "..";
+}
+
+}  // namespace
+
+bool is_host_setting(std::string_view path) {
+    return path == rcu_expedited || of_a_device(path, arp_directory, arp_setting) ||
+           of_a_device(path, ndisc_directory, ndisc_setting);
+}
+
 Result<std::string> exchange_setting(const std::string& path, const std::string& value) {
     Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) {
@@ -33,8 +55,8 @@ Result<std::string> exchange_setting(const std::string& path, const std::string&
 
 std::vector<std::string> neighbour_settings(const std::string& device) {
     std::vector<std::string> settings;
-    for (const auto& path : {"/proc/sys/net/ipv4/conf/" + device + "/arp_evict_nocarrier",
-                             "/proc/sys/net/ipv6/conf/" + device + "/ndisc_evict_nocarrier"}) {
+    for (const auto& path : {std::string(arp_directory) + device + std::string(arp_setting),
+                             std::string(ndisc_directory) + device + std::string(ndisc_setting)}) {
         if (::access(path.c_str(), W_OK) == 0) {
             settings.push_back(path);
         }

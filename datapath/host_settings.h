@@ -2,12 +2,17 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
 
 namespace hitless::datapath {
+
+// Whether 'path' is one of the settings below. What the journal names is put back after a crash, and others than root may be able
+// to write that database: no other file may be touched for its sake.
+bool is_host_setting(std::string_view path);
 
 // Writes 'value' into the file at 'path', and returns what was in it before (without the newline). The file is not written
 // when it holds the value already. For the journal: what is to be put back is the value returned.

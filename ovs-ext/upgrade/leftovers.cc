@@ -50,7 +50,7 @@ void SwitchSite::restore_host_changes(const journal::OperationRecord& operation)
     auto links = datapath::Links::open();
     for (const auto& phase : operation.phases) {
         for (const auto& [what, before] : phase.host_changes) {
-            if (what.starts_with('/')) {
+            if (datapath::is_host_setting(what)) {
                 (void) datapath::exchange_setting(what, before).ok();   // a device that is gone has no settings
             } else if (what.starts_with(kQueueLength) && links) {
                 auto length = static_cast<uint32_t>(std::atoi(before.c_str()));
