@@ -2,6 +2,7 @@
 #include "appctl/adoption.h"
 #include "appctl/commands.h"
 #include "appctl/main_queue.h"
+#include "capabilities.h"
 #include "control/front.h"
 #include "options.h"
 #include "termination.h"
@@ -33,6 +34,9 @@ int main(int argc, char* argv[]) {
     vlog_set_levels(vlog_module_from_name("timeval"), VLF_ANY_DESTINATION, VLL_ERR);
     Termination termination;
     daemonize_start(false);
+    if (auto kept = keep_needed_capabilities(); !kept) {
+        ovs_fatal(0, "%s", kept.error().message.c_str());
+    }
 
     bool exiting = false;
     unixctl_server* server = nullptr;

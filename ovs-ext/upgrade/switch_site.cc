@@ -90,7 +90,9 @@ Result<journal::Journal*> SwitchSite::open_journal(const instance::OperatorSwitc
         options.file = (places_.statedir / "hitless.db").string();
         options.schema = places_.schema.string();
         std::error_code error;
-        std::filesystem::create_directories(places_.statedir, error);
+        if (std::filesystem::create_directories(places_.statedir, error)) {   // else it is as the administrator wants it
+            std::filesystem::permissions(places_.statedir, std::filesystem::perms::owner_all, error);
+        }
         journal_ = TRY(journal::Journal::open(options));
     }
     return journal_.get();
