@@ -87,6 +87,7 @@ Status AttachedPort::put_programs() {
         TRY(put(programs.tap_out(), port_.name, entry_.port_ifindex, Hook::egress, "in"));
     } else {
         TRY(put(programs.port_out(), port_.name, entry_.port_ifindex, Hook::egress, "out"));
+        TRY(put(programs.port_in(), port_.name, entry_.port_ifindex, Hook::ingress, "rest"));
         TRY(put(programs.port_xdp(), port_.name, entry_.port_ifindex, Hook::xdp, "in"));
     }
     return {};

@@ -106,6 +106,7 @@ Status Programs::open(const std::string& directory) {
 }
 
 int Programs::port_xdp() const { return bpf_program__fd(skeleton_->progs.port_xdp); }
+int Programs::port_in() const { return bpf_program__fd(skeleton_->progs.port_in); }
 int Programs::port_out() const { return bpf_program__fd(skeleton_->progs.port_out); }
 int Programs::leg_in() const { return bpf_program__fd(skeleton_->progs.leg_in); }
 int Programs::tap_in() const { return bpf_program__fd(skeleton_->progs.tap_in); }

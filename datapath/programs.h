@@ -24,6 +24,7 @@ class Programs {
     ~Programs();
 
     int port_xdp() const;
+    int port_in() const;
     int port_out() const;
     int leg_in() const;
     int tap_in() const;

@@ -5,6 +5,7 @@
 //
 //   program       hook                     decides
 //   port_xdp      XDP of a port            input: to A (pass), to B (its leg), to the hold
+//   port_in       tc ingress of a port     what XDP does not get to see
 //   port_out      tc egress of a port      A's output gate; B's output, which is marked, passes
 //   leg_in        tc ingress of a leg      B's output gate; delivers to the port
 //   tap_out       tc egress of a tap port  input from the host's stack: like port_xdp
@@ -143,6 +144,28 @@ int port_xdp(struct xdp_md *ctx)
     if (destination == TO_A) {
         COUNT(c->to_a);
         return XDP_PASS;
+    }
+    COUNT(c->to_b);
+    return bpf_redirect(port->leg_ifindex, 0);
+}
+
+// Generic XDP passes over what a tc program has redirected (skb->redirected), and so over what B sends out at one end of a veth
+// whose other end is a port, too. A's packet socket gets such a packet all the same; A's gate is shut.
+SEC("tc")
+int port_in(struct __sk_buff *skb)
+{
+    __u64 word = control_word();
+    __u32 ifindex = skb->ifindex;
+    struct steer_port *port = bpf_map_lookup_elem(&ports, &ifindex);
+    struct steer_counters *c = port ? counters_of(port) : 0;
+    if (!c || active_side(word) == TO_A) {
+        return TC_ACT_UNSPEC;
+    }
+    // In a hold it comes from B, which is being drained: it belongs to what is drained.
+    enum destination destination = (word & STEER_MODE_MASK) == STEER_RELEASE ? decide(word, port, c) : TO_B;
+    if (destination == TO_HOLD) {
+        skb->mark = mark;
+        return bpf_redirect(port->hold_ifindex, 0);
     }
     COUNT(c->to_b);
     return bpf_redirect(port->leg_ifindex, 0);
