@@ -1,0 +1,123 @@
+"""The results of a run: what is counted, the table, the JSON document, the page for people."""
+import json
+import re
+from dataclasses import asdict, dataclass, field
+
+ORDER = ("same", "known", "differ", "skipped")
+
+
+@dataclass
+class Cell:
+    """One test with a switch-over before one step."""
+
+    step: int
+    mode: str
+    same: bool
+    detail: str = ""         # where the suite says that it failed
+    repeated: bool = False   # this is the result of a second run, alone
+    known: str = ""          # the reason, if it differs as it must
+
+    @property
+    def verdict(self):
+        return "same" if self.same else "known" if self.known else "differ"
+
+
+@dataclass
+class TestResult:
+    number: int
+    name: str
+    steps: int
+    cells: list = field(default_factory=list)
+    skipped: str = ""        # why
+
+    @property
+    def verdict(self):
+        """The worst of its cells'."""
+        return "skipped" if self.skipped else max((cell.verdict for cell in self.cells), key=ORDER.index)
+
+
+def load_known(path):
+    """A list of {"suite", "reason", and regular expressions: "test" (all of its name), "mode" (absent: all), "check" (found in the
+    place and command of the check that failed)}."""
+    return json.loads(path.read_text())
+
+
+def letters(result):
+    """A letter for each step."""
+    return "".join({"same": "r" if cell.repeated else ".", "known": "k", "differ": "D"}[cell.verdict] for cell in result.cells)
+
+
+def line(result):
+    """What a test's results are, in one line, and what differs, in one line each."""
+    details = sorted({f"{cell.mode} before step {cell.step}: {cell.detail}" for cell in result.cells if cell.verdict == "differ"})
+    return f"{result.number:4}: {result.name}  {letters(result) or 'skipped: ' + result.skipped}" + "".join(f"\n        {d}" for d in details)
+
+
+class Results:
+    def __init__(self, suite, options, known, source="Open vSwitch"):
+        self.suite, self.options, self.source = suite, options, source
+        self.known = [entry for entry in known if entry["suite"] == suite]
+        self.tests, self.seconds = [], 0.0
+
+    def known_reason(self, name, mode, detail):
+        for entry in self.known:
+            if (re.fullmatch(entry["test"], name) and re.fullmatch(entry.get("mode", ".*"), mode)
+                    and re.search(entry["check"], detail)):
+                return entry["reason"]
+        return ""
+
+    def count(self, verdict):
+        return sum(test.verdict == verdict for test in self.tests)
+
+    def cells(self):
+        return [cell for test in self.tests for cell in test.cells]
+
+    def summary(self):
+        repeated = sum(cell.repeated for cell in self.cells())
+        again = f" ({repeated} of them repeated alone)" if repeated else ""
+        counts = ", ".join(f"{self.count(verdict)} {text}" for verdict, text in
+                           (("same", "same"), ("known", "known to differ"), ("differ", "differ"), ("skipped", "skipped")))
+        return f"{len(self.tests)} tests, {len(self.cells())} runs with a switch-over{again}, {self.seconds:.0f} s: {counts}"
+
+    def table(self):
+        legend = "\n. same   r same when repeated alone   k known to differ   D differs; one letter a step\n"
+        return legend + "\n".join(line(test) for test in self.tests)
+
+    def document(self):
+        return {
+            "suite": self.suite, "mode": self.options.mode, "step": self.options.step, "seed": self.options.seed,
+            "from": self.options.switch or "installed", "to": self.options.to, "seconds": round(self.seconds, 1),
+            "tests": len(self.tests), **{verdict: self.count(verdict) for verdict in ORDER},
+            "results": [asdict(test) | {"verdict": test.verdict, "cells": [asdict(cell) | {"verdict": cell.verdict} for cell in test.cells]}
+                        for test in self.tests],
+        }
+
+    def markdown(self):
+        """docs/conformance.md."""
+        options = self.options
+        command = f"tests/upstream/run --mode {options.mode} --step {options.step} --seed {options.seed} --markdown docs/conformance.md"
+        tried = sum(not test.skipped for test in self.tests)
+        share = 100 * self.count("known") / tried if tried else 0
+        lines = [
+            "# Conformance", "",
+            f"Open vSwitch's own tests ({self.suite}, {self.source}) with a hitless switch-over in the middle of each.", "",
+            "```", command, "```", "",
+            f"{self.summary()}. Of the {tried} tests that pass without us {share:.1f} % are known to differ.", "",
+            "One letter for each step: `.` same, `r` same when repeated alone, `k` known to differ, `D` differs.", "",
+            "| test | steps | result |", "|---|---|---|"]
+        for test in self.tests:
+            text = f"skipped: {test.skipped}" if test.skipped else f"`{letters(test)}`"
+            lines.append(f"| {test.number}: {test.name} | {test.steps} | {text.replace('|', chr(92) + '|')} |")
+        lines += self.markdown_details()
+        return "\n".join(lines) + "\n"
+
+    def markdown_details(self):
+        lines = []
+        for verdict, title in (("differ", "What differs"), ("known", "Known differences")):
+            found = [(test, cell) for test in self.tests for cell in test.cells if cell.verdict == verdict]
+            texts = dict.fromkeys(cell.known or f"`{cell.detail}`" for _, cell in found)
+            lines += ["", f"## {title}", ""] if texts else []
+            for text in texts:
+                numbers = dict.fromkeys(str(test.number) for test, cell in found if (cell.known or f"`{cell.detail}`") == text)
+                lines.append(f"* {', '.join(numbers)}: {text}")
+        return lines
