@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "datapath/b_namespace.h"
+#include "datapath/softnet.h"
 
 namespace hitless::datapath {
 
@@ -55,8 +56,7 @@ Status AttachedPort::make_leg() {
     }
     TRY(context_.b_links.change(far, {.up = true, .mtu = {}, .tx_queue_length = {}}));
     TRY(context_.a_links.change(near, {.up = true, .mtu = {}, .tx_queue_length = {}}));
-    hold_ = TRY(Hold::make(hold_name(context_.options.prefix, index_), context_.options.hold_packets_per_port,
-                           context_.a_links));
+    TRY(make_hold());
     entry_ = {.index = index_,
               .port_ifindex = device_.ifindex,
               .leg_ifindex = TRY(context_.a_links.get(near)).ifindex,
@@ -66,9 +66,72 @@ Status AttachedPort::make_leg() {
     return {};
 }
 
+Status AttachedPort::make_hold() {
+    hold_ = TRY(Hold::make(hold_name(context_.options.prefix, index_), context_.options.hold_packets_per_port,
+                           context_.a_links));
+    return {};
+}
+
+Result<std::unique_ptr<AttachedPort>> AttachedPort::adopt(SteeringContext& context, const Port& port,
+                                                          const steer_port& entry) {
+    std::unique_ptr<AttachedPort> adopted(new AttachedPort(context, port, entry.index));
+    if (auto status = adopted->take_over(entry); !status.ok()) {
+        adopted->abandon();
+        return ("port " + port.name) / status.error();
+    }
+    adopted->attached_ = true;
+    return adopted;
+}
+
+// The hold ended with its process, and with it the programs on it: it is made anew, and the port's entry names the new one.
+Status AttachedPort::take_over(const steer_port& entry) {
+    adopting_ = true;
+    device_ = TRY(context_.a_links.get(port_.name));
+    TRY(make_hold());
+    entry_ = entry;
+    entry_.hold_ifindex = hold_->ifindex();
+    uint64_t held = context_.programs.held(index_);
+    dropped_ = held - context_.programs.read_counters(index_).released;
+    context_.programs.set_released(index_, held);
+    TRY(put_programs());
+    context_.programs.remove_port(entry.hold_ifindex);
+    take_over_stitch();
+    return {};
+}
+
+// Where it is not whole, stitch() makes it anew.
+void AttachedPort::take_over_stitch() {
+    auto tap = context_.b_links.get(port_.name);
+    auto leg = context_.b_links.get(far_name());
+    if (!port_.tap || !tap || !leg || !context_.programs.stitched(leg->ifindex, tap->ifindex)) {
+        return;
+    }
+    static_cast<void>(in_namespace(context_.b_namespace.get(), [&]() -> Status {
+        stitches_.push_back(TRY(Attachment::adopt({leg->name, leg->ifindex, Hook::ingress}, context_.tc_method,
+                                                  stitch_pin("stitch_leg"))));
+        stitches_.push_back(TRY(Attachment::adopt({tap->name, tap->ifindex, Hook::ingress}, context_.tc_method,
+                                                  stitch_pin("stitch_tap"))));
+        return {};
+    }).ok());
+    stitched_ = {leg->ifindex, tap->ifindex};
+}
+
+// A filter in B's namespace ends with it: nothing to find later.
+std::string AttachedPort::stitch_pin(const char* name) const {
+    return context_.tc_method == TcMethod::clsact ? ""
+           : fmt::format("{}/link_{}_{}", context_.options.bpf_directory, index_, name);
+}
+
 Status AttachedPort::put(int program, const std::string& device, unsigned ifindex, Hook hook, const char* pin) {
-    attachments_.push_back(TRY(Attachment::make(program, {device, ifindex, hook}, context_.tc_method,
-                                                fmt::format("{}/link_{}_{}", context_.options.bpf_directory, index_, pin))));
+    AttachmentPlace place = {device, ifindex, hook};
+    std::string path = fmt::format("{}/link_{}_{}", context_.options.bpf_directory, index_, pin);
+    if (adopting_) {
+        if (auto there = Attachment::adopt(place, context_.tc_method, path)) {
+            attachments_.push_back(std::move(*there));
+            return {};
+        }
+    }
+    attachments_.push_back(TRY(Attachment::make(program, place, context_.tc_method, path)));
     return {};
 }
 
@@ -77,6 +140,9 @@ Status AttachedPort::put_programs() {
     Programs& programs = context_.programs;
     for (unsigned ifindex : {entry_.port_ifindex, entry_.leg_ifindex, entry_.hold_ifindex}) {
         TRY(programs.put_port(ifindex, entry_));
+        if (adopting_) {   // the kernel uses the old entry's memory for the next one: not while a program reads it
+            TRY(wait_for_cpus());
+        }
     }
     const std::string leg = leg_name(context_.options.prefix, index_);
     TRY(put(programs.hold_out(), hold_->name(), entry_.hold_ifindex, Hook::egress, "hold_out"));
@@ -117,11 +183,8 @@ Status AttachedPort::stitch() {
         TRY(disable_ipv6(port_.name));
         for (const auto& [device, ifindex, pin] :
              {std::tuple{far, leg_ifindex, "stitch_leg"}, std::tuple{port_.name, tap->ifindex, "stitch_tap"}}) {
-            // A filter in B's namespace ends with it: nothing to find later.
-            std::string path = context_.tc_method == TcMethod::clsact ? ""
-                               : fmt::format("{}/link_{}_{}", context_.options.bpf_directory, index_, pin);
             stitches_.push_back(TRY(Attachment::make(context_.programs.stitch(), {device, ifindex, Hook::ingress},
-                                                     context_.tc_method, path)));
+                                                     context_.tc_method, stitch_pin(pin))));
         }
         return {};
     });

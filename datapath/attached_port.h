@@ -35,6 +35,10 @@ class AttachedPort {
     // Input of the port is steered when this returns. On failure nothing of it stays.
     static Result<std::unique_ptr<AttachedPort>> attach(SteeringContext& context, const Port& port, uint32_t index);
 
+    // Takes over the port that 'entry' says of, which a process that is gone had attached; what it had held is lost. On failure all
+    // of it stays as it is.
+    static Result<std::unique_ptr<AttachedPort>> adopt(SteeringContext& context, const Port& port, const steer_port& entry);
+
     AttachedPort(const AttachedPort&) = delete;
     AttachedPort& operator=(const AttachedPort&) = delete;
     ~AttachedPort() { static_cast<void>(detach().ok()); }
@@ -67,6 +71,10 @@ class AttachedPort {
         : context_(context), port_(port), index_(index) {}
 
     Status make_leg();
+    Status make_hold();
+    Status take_over(const steer_port& entry);
+    void take_over_stitch();
+    std::string stitch_pin(const char* name) const;
     Status put_programs();
     Status put(int program, const std::string& device, unsigned ifindex, Hook hook, const char* pin);
     void take_off_stitch();
@@ -82,6 +90,7 @@ class AttachedPort {
     std::vector<Attachment> stitches_;              // in B's namespace
     std::vector<unsigned> stitched_;
     bool attached_ = false;
+    bool adopting_ = false;                         // what is there is taken over
     uint64_t queue_drops_ = 0, dropped_ = 0;
 };
 

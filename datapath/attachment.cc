@@ -63,6 +63,12 @@ void destroy_qdisc(const AttachmentPlace& place) {
     bpf_tc_hook_destroy(&hook);
 }
 
+// The file beside 'pin' that stands for a clsact filter.
+std::string filter_file(const std::string& pin, const AttachmentPlace& place, bool own_qdisc) {
+    return fmt::format("{}/filter_{}_{}_{}", std::filesystem::path(pin).parent_path().string(), place.ifindex,
+                       place.hook == Hook::ingress ? "ingress" : "egress", own_qdisc ? 1 : 0);
+}
+
 // libbpf prints kernel messages for what is tried on purpose (a clsact that exists).
 struct QuietLibbpf {
     libbpf_print_fn_t old = libbpf_set_print(nullptr);
@@ -107,14 +113,49 @@ Result<Attachment> Attachment::make(int program, const AttachmentPlace& place, T
     }
     result.filter_ = true;
     if (!pin.empty()) {
-        std::string file = fmt::format("{}/filter_{}_{}_{}", std::filesystem::path(pin).parent_path().string(), place.ifindex,
-                                       place.hook == Hook::ingress ? "ingress" : "egress", result.own_qdisc_ ? 1 : 0);
+        std::string file = filter_file(pin, place, result.own_qdisc_);
         if (bpf_obj_pin(program, file.c_str())) {
             return make_errno_error(errno, "{}: cannot be pinned at {}", describe(place), file);
         }
         result.pin_ = file;
     }
     return result;
+}
+
+Result<Attachment> Attachment::adopt(const AttachmentPlace& place, TcMethod method, const std::string& pin) {
+    Attachment result;
+    result.place_ = place;
+    if (place.hook == Hook::xdp || method == TcMethod::tcx) {
+        result.link_.reset(bpf_obj_get(pin.c_str()));
+        if (!result.link_) {
+            return make_errno_error(errno, "{}: nothing is pinned at {}", describe(place), pin);
+        }
+        result.pin_ = pin;
+        return result;
+    }
+    if (pin.empty()) {
+        bpf_tc_hook hook = tc_hook(place);
+        bpf_tc_opts options = {};
+        options.sz = sizeof options;
+        options.handle = filter_handle;
+        options.priority = filter_priority;
+        QuietLibbpf quiet;
+        if (int error = bpf_tc_query(&hook, &options)) {
+            return make_errno_error(-error, "{}: there is none", describe(place));
+        }
+        result.filter_ = true;
+        return result;
+    }
+    for (bool own_qdisc : {false, true}) {
+        std::string file = filter_file(pin, place, own_qdisc);
+        if (::access(file.c_str(), F_OK) == 0) {
+            result.filter_ = true;
+            result.own_qdisc_ = own_qdisc;
+            result.pin_ = file;
+            return result;
+        }
+    }
+    return make_error("{}: there is none", describe(place));
 }
 
 Status Attachment::detach() {

@@ -25,6 +25,9 @@ class Attachment {
     // file beside it says what remove_filter() needs, unless 'pin' is empty. 'method' must not be automatic.
     static Result<Attachment> make(int program, const AttachmentPlace& place, TcMethod method, const std::string& pin);
 
+    // Takes over what a process that is gone has put there by make(). Error when there is nothing of it.
+    static Result<Attachment> adopt(const AttachmentPlace& place, TcMethod method, const std::string& pin);
+
     Attachment(Attachment&& other) noexcept { swap(other); }
     Attachment& operator=(Attachment&& other) noexcept {
         swap(other);

@@ -29,7 +29,7 @@ bool is_host_setting(std::string_view path) {
            of_a_device(path, ndisc_directory, ndisc_setting);
 }
 
-Result<std::string> exchange_setting(const std::string& path, const std::string& value) {
+Result<std::string> read_setting(const std::string& path) {
     Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) {
         return make_errno_error(errno, "setting {}", path);
@@ -43,10 +43,15 @@ Result<std::string> exchange_setting(const std::string& path, const std::string&
     while (!old.empty() && old.back() == '\n') {
         old.pop_back();
     }
+    return old;
+}
+
+Result<std::string> exchange_setting(const std::string& path, const std::string& value) {
+    std::string old = TRY(read_setting(path));
     if (old == value) {
         return old;
     }
-    file.reset(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (!file || ::write(file.get(), value.data(), value.size()) != static_cast<ssize_t>(value.size())) {
         return make_errno_error(errno, "setting {}: cannot be set to {}", path, value);
     }

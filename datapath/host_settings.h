@@ -14,6 +14,8 @@ namespace hitless::datapath {
 // to write that database: no other file may be touched for its sake.
 bool is_host_setting(std::string_view path);
 
+Result<std::string> read_setting(const std::string& path);   // without the newline
+
 // Writes 'value' into the file at 'path', and returns what was in it before (without the newline). The file is not written
 // when it holds the value already. For the journal: what is to be put back is the value returned.
 Result<std::string> exchange_setting(const std::string& path, const std::string& value);
@@ -30,6 +32,8 @@ std::vector<std::string> neighbour_settings(const std::string& device);
 class HostSettings {
   public:
     HostSettings() = default;
+    // Those that an earlier process has set.
+    explicit HostSettings(std::vector<std::pair<std::string, std::string>> old) : old_(std::move(old)) {}
     HostSettings(HostSettings&& other) noexcept : old_(std::exchange(other.old_, {})) {}
     HostSettings& operator=(HostSettings&& other) noexcept {
         std::swap(old_, other.old_);

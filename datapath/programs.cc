@@ -3,12 +3,14 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/bpf.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstring>
+#include <map>
 
 #include "base/fd.h"
 #include "steer.skel.h"
@@ -49,6 +51,12 @@ steer_tcp_key to_key(const TcpDirection& direction) {
     return key;
 }
 
+std::string pin_path(const std::string& directory, const bpf_map* map) {
+    return directory + "/map_" + bpf_map__name(map);
+}
+
+std::string constants_path(const std::string& directory) { return directory + "/map_constants"; }
+
 }  // namespace
 
 void Programs::Destroy::operator()(steer_bpf* skeleton) const { steer_bpf__destroy(skeleton); }
@@ -61,18 +69,38 @@ Programs::~Programs() = default;
 
 Result<Programs> Programs::load(const std::string& directory) {
     Programs programs;
-    if (auto status = programs.open(directory); !status.ok()) {
+    auto work = [&]() -> Status {
+        TRY(programs.open());
+        TRY(programs.choose_secrets());
+        TRY(programs.load_and_map());
+        return programs.pin(directory);
+    };
+    if (auto status = work(); !status.ok()) {
         programs.unpin();
         return "steering programs" / status.error();
     }
     return programs;
 }
 
-Status Programs::open(const std::string& directory) {
-    skeleton_.reset(steer_bpf__open());
-    if (!skeleton_) {
-        return make_errno_error(errno, "cannot be opened");
+Result<Programs> Programs::adopt(const std::string& directory) {
+    Programs programs;
+    auto work = [&]() -> Status {
+        TRY(programs.open());
+        TRY(programs.reuse_pinned(directory));
+        return programs.load_and_map();
+    };
+    if (auto status = work(); !status.ok()) {
+        return "steering programs of an earlier process" / status.error();
     }
+    return programs;
+}
+
+Status Programs::open() {
+    skeleton_.reset(steer_bpf__open());
+    return skeleton_ ? Status() : make_errno_error(errno, "cannot be opened");
+}
+
+Status Programs::choose_secrets() {
     struct {
         uint64_t secret;
         uint32_t mark;
@@ -82,6 +110,10 @@ Status Programs::open(const std::string& directory) {
     }
     skeleton_->rodata->reentry_secret = random.secret;
     skeleton_->rodata->mark = random.mark | 1;
+    return {};
+}
+
+Status Programs::load_and_map() {
     if (int error = steer_bpf__load(skeleton_.get())) {
         return make_errno_error(-error, "the kernel refuses them");
     }
@@ -95,13 +127,66 @@ Status Programs::open(const std::string& directory) {
     if (!control_ || !counters_ || !stamps_) {
         return make_errno_error(errno, "maps cannot be mapped into memory");
     }
-    for (bpf_map* map : {maps.control, maps.ports, maps.counters, maps.stamps, maps.stitches, maps.learned}) {
-        std::string path = directory + "/map_" + bpf_map__name(map);
+    return {};
+}
+
+std::vector<bpf_map*> Programs::maps() const {
+    auto& maps = skeleton_->maps;
+    return {maps.control, maps.ports, maps.counters, maps.stamps, maps.stitches, maps.learned};
+}
+
+// The maps, and the constants (secret and mark) that programs loaded later must share.
+Status Programs::pin(const std::string& directory) {
+    auto pin_one = [&](const bpf_map* map, const std::string& path) -> Status {
         if (bpf_obj_pin(bpf_map__fd(map), path.c_str())) {
             return make_errno_error(errno, "cannot be pinned at {}", path);
         }
+        pins_.push_back(path);
+        return {};
+    };
+    for (bpf_map* map : maps()) {
+        TRY(pin_one(map, pin_path(directory, map)));
+    }
+    return pin_one(skeleton_->maps.rodata, constants_path(directory));
+}
+
+Status Programs::reuse_pinned(const std::string& directory) {
+    TRY(reuse_constants(constants_path(directory)));
+    for (bpf_map* map : maps()) {
+        std::string path = pin_path(directory, map);
+        Fd fd(bpf_obj_get(path.c_str()));
+        bpf_map_info info = {};
+        __u32 size = sizeof info;
+        if (!fd || bpf_obj_get_info_by_fd(fd.get(), &info, &size)) {
+            return make_errno_error(errno, "map {}", path);
+        }
+        if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
+            info.value_size != bpf_map__value_size(map) || info.max_entries != bpf_map__max_entries(map)) {
+            return make_error("map {}: of another version's layout", path);
+        }
+        if (int error = bpf_map__reuse_fd(map, fd.get())) {
+            return make_errno_error(-error, "map {}: cannot be used again", path);
+        }
         pins_.push_back(std::move(path));
     }
+    pins_.push_back(constants_path(directory));
+    return {};
+}
+
+Status Programs::reuse_constants(const std::string& path) {
+    Fd fd(bpf_obj_get(path.c_str()));
+    bpf_map_info info = {};
+    __u32 size = sizeof info;
+    if (!fd || bpf_obj_get_info_by_fd(fd.get(), &info, &size)) {
+        return make_errno_error(errno, "constants {}", path);
+    }
+    auto before = *skeleton_->rodata;
+    uint32_t key = 0;
+    if (info.value_size != sizeof before || bpf_map_lookup_elem(fd.get(), &key, &before) ||
+        before.layout != skeleton_->rodata->layout) {
+        return make_error("constants {}: of another version's layout", path);
+    }
+    *skeleton_->rodata = before;
     return {};
 }
 
@@ -153,6 +238,24 @@ steady_clock::time_point Programs::arrival(uint32_t index, uint64_t number) cons
     return steady_clock::time_point(std::chrono::nanoseconds(ns));
 }
 
+std::vector<steer_port> Programs::ports() const {
+    std::map<uint32_t, steer_port> ports;
+    int map = bpf_map__fd(skeleton_->maps.ports);
+    uint32_t key = 0, next = 0;
+    for (const uint32_t* at = nullptr; bpf_map_get_next_key(map, at, &next) == 0; at = &key) {
+        key = next;
+        steer_port port;
+        if (bpf_map_lookup_elem(map, &key, &port) == 0) {
+            ports[port.index] = port;
+        }
+    }
+    std::vector<steer_port> in_order;
+    for (const auto& [index, port] : ports) {
+        in_order.push_back(port);
+    }
+    return in_order;
+}
+
 Status Programs::put_port(unsigned ifindex, const steer_port& port) {
     if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.ports), &ifindex, &port, BPF_ANY)) {
         return make_errno_error(errno, "steering map of ports");
@@ -170,6 +273,11 @@ Status Programs::put_stitch(unsigned ifindex, unsigned other_ifindex) {
 }
 
 void Programs::remove_stitch(unsigned ifindex) { bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.stitches), &ifindex); }
+
+bool Programs::stitched(unsigned ifindex, unsigned other_ifindex) const {
+    unsigned found = 0;
+    return bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.stitches), &ifindex, &found) == 0 && found == other_ifindex;
+}
 
 std::optional<LearnedTcp> Programs::learned(const TcpDirection& direction) const {
     steer_tcp_key key = to_key(direction);

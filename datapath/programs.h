@@ -10,6 +10,7 @@
 #include "datapath/bpf/steer.h"
 #include "datapath/steering.h"
 
+struct bpf_map;
 struct steer_bpf;
 
 namespace hitless::datapath {
@@ -18,6 +19,9 @@ class Programs {
   public:
     // Loads them; their maps are pinned in 'directory' (of a bpffs) until unpin().
     static Result<Programs> load(const std::string& directory);
+    // Takes over the maps that a process which is gone has pinned in 'directory', with all that is in them, and loads programs that
+    // work with them beside its own. On failure they stay as they are.
+    static Result<Programs> adopt(const std::string& directory);
 
     Programs(Programs&&) noexcept;
     Programs& operator=(Programs&&) noexcept;
@@ -46,10 +50,13 @@ class Programs {
     // When the packet with number 'number' (from 0) came into the port's hold.
     std::chrono::steady_clock::time_point arrival(uint32_t index, uint64_t number) const;
 
+    // Each port once, by index.
+    std::vector<steer_port> ports() const;
     Status put_port(unsigned ifindex, const steer_port& port);
     void remove_port(unsigned ifindex);
     Status put_stitch(unsigned ifindex, unsigned other_ifindex);
     void remove_stitch(unsigned ifindex);
+    bool stitched(unsigned ifindex, unsigned other_ifindex) const;
 
     std::optional<LearnedTcp> learned(const TcpDirection& direction) const;
 
@@ -68,7 +75,13 @@ class Programs {
     using Shared = std::unique_ptr<T, Unmap>;
 
     Programs();
-    Status open(const std::string& directory);
+    Status open();
+    Status choose_secrets();
+    Status load_and_map();
+    std::vector<bpf_map*> maps() const;
+    Status pin(const std::string& directory);
+    Status reuse_pinned(const std::string& directory);
+    Status reuse_constants(const std::string& path);
 
     std::unique_ptr<steer_bpf, Destroy> skeleton_;
     Shared<steer_control> control_{nullptr, Unmap{0}};

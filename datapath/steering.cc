@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <regex>
+#include <set>
 
 #include "datapath/attached_port.h"
 #include "datapath/b_namespace.h"
@@ -20,7 +22,54 @@ constexpr auto softnet_limit = std::chrono::milliseconds(20);
 
 constexpr auto release_limit = std::chrono::seconds(1);
 
+std::vector<std::filesystem::path> pins_in(const std::string& bpf_directory) {
+    std::error_code error;
+    std::vector<std::filesystem::path> pins;
+    for (const auto& entry : std::filesystem::directory_iterator(bpf_directory, error)) {
+        pins.push_back(entry.path());
+    }
+    return pins;
+}
+
+// Takes off what is pinned there, but for maps. The kernel puts files of its own into each bpffs: those stay.
+void remove_pin(const std::filesystem::path& pin) {
+    std::string name = pin.filename();
+    if (name.starts_with("link_")) {
+        detach_pinned(pin);
+    } else if (name.starts_with("filter_")) {
+        remove_filter(pin);
+    }
+}
+
 uint64_t side_bits(Side side) { return side == Side::B ? STEER_SIDE_B : 0; }
+
+// Removes the pins, filters and devices that belong to none of 'ports', and what was on their holds, which ended with their process.
+Status remove_pieces(const SteeringOptions& options, Links& devices, const std::vector<steer_port>& ports) {
+    std::set<std::string> wanted_devices;
+    std::vector<std::string> wanted_pins;   // their beginnings
+    for (const auto& port : ports) {
+        wanted_devices.insert(leg_name(options.prefix, port.index));
+        for (const char* pin : {"leg_in", "out", "in", "stitch_leg", "stitch_tap"}) {
+            wanted_pins.push_back(fmt::format("link_{}_{}", port.index, pin));
+        }
+        for (unsigned ifindex : {port.port_ifindex, port.leg_ifindex}) {
+            wanted_pins.push_back(fmt::format("filter_{}_", ifindex));
+        }
+    }
+    for (const auto& pin : pins_in(options.bpf_directory)) {
+        std::string name = pin.filename();
+        if (!std::ranges::any_of(wanted_pins, [&](const auto& wanted) { return name.starts_with(wanted); })) {
+            remove_pin(pin);
+        }
+    }
+    const std::regex ours(options.prefix + "[lh][0-9]+");
+    for (const auto& device : TRY(devices.list())) {
+        if (std::regex_match(device.name, ours) && !wanted_devices.contains(device.name)) {
+            TRY(devices.remove(device.name));
+        }
+    }
+    return {};
+}
 
 class KernelSteering : public Steering {
   public:
@@ -31,6 +80,7 @@ class KernelSteering : public Steering {
         }
     }
 
+    Status adopt();
     Status attach(std::span<const Port> ports) override;
     Status stitch() override;
     Status add_port(const Port& port) override;
@@ -45,7 +95,7 @@ class KernelSteering : public Steering {
     Status detach_all() override;
 
   private:
-    Status prepare();
+    Status prepare(Result<Programs> (*programs)(const std::string&));
     void set_word(uint64_t mode, Side side);
     bool extend_halt();
 
@@ -57,11 +107,11 @@ class KernelSteering : public Steering {
     Clock::time_point halted_at_, deadline_;
 };
 
-Status KernelSteering::prepare() {
+Status KernelSteering::prepare(Result<Programs> (*get_programs)(const std::string&)) {
     Fd b_namespace = TRY(open_namespace(options_.b_namespace));
     Links a_links = TRY(Links::open());
     Links b_links = TRY(in_namespace(b_namespace.get(), [] { return Links::open(); }));
-    Programs programs = TRY(Programs::load(options_.bpf_directory));
+    Programs programs = TRY(get_programs(options_.bpf_directory));
     TcMethod method = options_.tc_method == TcMethod::automatic ? best_tc_method(programs.hold_out()) : options_.tc_method;
     context_.emplace(SteeringContext{options_, std::move(programs), std::move(a_links), std::move(b_links),
                                      std::move(b_namespace), method});
@@ -72,12 +122,40 @@ Status KernelSteering::attach(std::span<const Port> ports) {
     if (context_) {
         return make_error("steering: attached already");
     }
-    TRY(prepare());
+    TRY(prepare(&Programs::load));
     for (const Port& port : ports) {
         if (auto status = add_port(port); !status.ok()) {
             static_cast<void>(detach_all().ok());
             return status;
         }
+    }
+    return {};
+}
+
+Status KernelSteering::adopt() {
+    TRY(prepare(&Programs::adopt));
+    uint64_t word = context_->programs.word();
+    active_ = word & STEER_SIDE_B ? Side::B : Side::A;
+    learning_ = word & STEER_LEARN;
+    set_word(STEER_DIRECT, active_);   // nobody is left to end a halt
+    TRY(wait_for_cpus());
+    std::map<unsigned, std::string> devices;   // by ifindex
+    for (const auto& device : TRY(context_->a_links.list())) {
+        devices[device.ifindex] = device.name;
+    }
+    std::vector<steer_port> whole;
+    for (const auto& port : context_->programs.ports()) {
+        if (devices.contains(port.port_ifindex) && devices.contains(port.leg_ifindex)) {
+            whole.push_back(port);
+        } else {
+            for (unsigned ifindex : {port.port_ifindex, port.leg_ifindex, port.hold_ifindex}) {
+                context_->programs.remove_port(ifindex);
+            }
+        }
+    }
+    TRY(remove_pieces(options_, context_->a_links, whole));
+    for (const auto& port : whole) {
+        ports_.push_back(TRY(AttachedPort::adopt(*context_, {devices[port.port_ifindex], port.tap != 0}, port)));
     }
     return {};
 }
@@ -245,29 +323,20 @@ Result<std::unique_ptr<Steering>> make_steering(SteeringOptions options) {
     return std::unique_ptr<Steering>(std::make_unique<KernelSteering>(std::move(options)));
 }
 
+Result<std::unique_ptr<Steering>> adopt_steering(SteeringOptions options) {
+    auto steering = std::make_unique<KernelSteering>(std::move(options));
+    TRY(steering->adopt());
+    return std::unique_ptr<Steering>(std::move(steering));
+}
+
 Status remove_steering_leftovers(const SteeringOptions& options) {
     TRY(give_pinned_to_a(options.bpf_directory));
-    std::error_code error;
-    std::vector<std::filesystem::path> pins;
-    for (const auto& entry : std::filesystem::directory_iterator(options.bpf_directory, error)) {
-        pins.push_back(entry.path());
-    }
-    for (const auto& pin : pins) {
-        // The kernel puts files of its own into each bpffs: those stay.
-        std::string name = pin.filename();
-        if (name.starts_with("link_")) {
-            detach_pinned(pin);
-        } else if (name.starts_with("filter_")) {
-            remove_filter(pin);
-        } else if (name.starts_with("map_")) {
-            std::filesystem::remove(pin, error);
-        }
-    }
     Links devices = TRY(Links::open());
-    const std::regex ours(options.prefix + "[lh][0-9]+");
-    for (const auto& device : TRY(devices.list())) {
-        if (std::regex_match(device.name, ours)) {
-            TRY(devices.remove(device.name));
+    TRY(remove_pieces(options, devices, {}));
+    std::error_code error;
+    for (const auto& pin : pins_in(options.bpf_directory)) {
+        if (pin.filename().string().starts_with("map_")) {
+            std::filesystem::remove(pin, error);
         }
     }
     return {};

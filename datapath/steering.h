@@ -138,6 +138,11 @@ struct SteeringOptions {
 // one thread at a time.
 Result<std::unique_ptr<Steering>> make_steering(SteeringOptions options);
 
+// Takes over what a real one of the same options has left when its process died: ports, counters, what was learned, and the active
+// side. Packets that were in a hold are lost; a halt is over. Ports whose device or leg has gone are left out, and what is left of
+// them is removed. On an Error all stays as it is, and forwards.
+Result<std::unique_ptr<Steering>> adopt_steering(SteeringOptions options);
+
 // The side that has the packets by the programs that a process which is gone has pinned in 'bpf_directory' (in a hold: the one
 // that gets them again when it ends). A when there are none.
 Result<Side> pinned_active(const std::string& bpf_directory);

@@ -26,6 +26,7 @@
 // Random for each Steering, set before the programs are loaded.
 const volatile __u64 reentry_secret = 0;
 const volatile __u32 mark = 0;
+const volatile __u32 layout = STEER_LAYOUT;
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -6,6 +6,9 @@
 
 #include <linux/types.h>
 
+// Changes with the meaning of what is in the maps: a daemon adopts only the programs of one that means the same.
+#define STEER_LAYOUT 1U
+
 enum {
     STEER_MAX_PORTS = 1024,     // ports attached at one time
     STEER_STAMPS = 512,         // arrival times kept per port, see struct steer_stamps

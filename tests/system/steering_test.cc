@@ -96,6 +96,73 @@ TEST_P(SteeringTest, LeftoversOfADeadProcessAreRemoved) {
     ping_all();   // A has it again
 }
 
+TEST_P(SteeringTest, IsAdoptedWithAllThatThereIs) {
+    attach();
+    ping_all();
+    auto traffic = must(Traffic::start(streams(2000)));
+    std::this_thread::sleep_for(200ms);
+    ASSERT_OK(toggle(Side::B));
+    std::this_thread::sleep_for(200ms);
+    auto before = steering_->bond();
+    uint64_t held = 0;
+    for (int i = 0; i < 3; i++) {
+        steering_.reset();   // as when the process dies
+        std::this_thread::sleep_for(50ms);
+        steering_ = must(datapath::adopt_steering(options()));
+        ASSERT_OK(steering_->stitch());
+        auto bond = steering_->bond();
+        EXPECT_EQ(bond.active, Side::B);
+        ASSERT_EQ(bond.members.size(), before.members.size());
+        for (size_t member = 0; member < bond.members.size(); member++) {
+            EXPECT_EQ(bond.members[member].port.name, before.members[member].port.name);
+            EXPECT_EQ(bond.members[member].port.tap, before.members[member].port.tap);
+            EXPECT_GT(bond.members[member].counters.to_b, before.members[member].counters.to_b);
+            EXPECT_TRUE(bond.members[member].b_attached);
+        }
+        for (Side to : {Side::A, Side::B}) {
+            auto report = toggle(to);
+            ASSERT_OK(report);
+            held += report->held;
+            std::this_thread::sleep_for(50ms);
+        }
+    }
+    EXPECT_GT(held, 0u);
+    for (const auto& count : traffic->stop()) {
+        EXPECT_GT(count.sent, 1000u);
+        EXPECT_EQ(count.lost + count.duplicated + count.reordered, 0u);
+    }
+    ASSERT_OK(steering_->remove_port("p2"));
+    ASSERT_OK(b_->vsctl({"del-port", "p2"}));
+    ASSERT_OK(steering_->add_port({"p2", false}));
+    ASSERT_OK(b_->add_port("p2"));
+    ping_all();
+    ASSERT_OK(toggle(Side::A));
+    ASSERT_OK(steering_->detach_all());
+    EXPECT_EQ(devices(), before_);
+    EXPECT_EQ(pins(), "");
+    EXPECT_EQ(programs_attached(), "");
+}
+
+TEST_P(SteeringTest, AdoptedInAHaltEndsItForTheActiveSide) {
+    attach();
+    ASSERT_OK(steering_->halt(10s));
+    steering_.reset();
+    steering_ = must(datapath::adopt_steering(options()));
+    EXPECT_FALSE(steering_->bond().halted);
+    EXPECT_EQ(steering_->bond().active, Side::A);
+    ping_all();
+    ASSERT_OK(toggle(Side::B));
+    ping_all();
+    ASSERT_OK(toggle(Side::A));
+    ASSERT_OK(steering_->detach_all());
+}
+
+TEST_P(SteeringTest, WhereNothingIsPinnedThereIsNothingToAdopt) {
+    auto adopted = datapath::adopt_steering(options());
+    ASSERT_FALSE(adopted.ok());
+    EXPECT_THAT(adopted.error().message, ::testing::HasSubstr("steering programs of an earlier process"));
+}
+
 TEST_P(SteeringTest, DeadlineGivesInputBack) {
     attach();
     ping_all();
