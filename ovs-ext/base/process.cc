@@ -256,7 +256,7 @@ Result<Process> Process::from_pidfile(const std::string& path) {
 
 bool Process::alive() const {
     pollfd fd = {pidfd_.get(), POLLIN, 0};
-    return ::poll(&fd, 1, 0) == 0;
+    return pidfd_ && ::poll(&fd, 1, 0) == 0;
 }
 
 Status Process::signal(int number) const {

@@ -38,6 +38,8 @@ Result<std::string> run_checked(const std::vector<std::string>& argv, const Prog
 class Process {
   public:
     static Result<Process> open(pid_t pid);
+    // One that has ended.
+    static Process ended(pid_t pid) { return Process(pid, Fd()); }
     // Reads the pid from a daemon's pidfile, and checks that the process holds its lock.
     static Result<Process> from_pidfile(const std::string& path);
 

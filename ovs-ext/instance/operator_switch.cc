@@ -41,15 +41,28 @@ Result<OperatorSwitch> OperatorSwitch::find(const std::string& rundir) {
         return make_error("no running ovs-vswitchd found: {}: start it, or set OVS_RUNDIR to its run directory",
                           process.error().message);
     }
-    OperatorSwitch found(rundir, std::move(*process));
-    found.executable_ = TRY(found.process_.executable());
-    found.argv_ = TRY(found.process_.command_line());
-    found.environment_ = TRY(found.process_.environment());
-    if (found.argv_.empty()) {
-        return make_error("process {} of {}/ovs-vswitchd.pid: has no command line", found.process_.pid(), rundir);
+    StartedAs started{process->pid(), TRY(process->executable()), TRY(process->command_line()), TRY(process->environment()), {}};
+    if (started.argv.empty()) {
+        return make_error("process {} of {}/ovs-vswitchd.pid: has no command line", process->pid(), rundir);
     }
-    found.command_line_ = parse_command_line(found.argv_, rundir);
-    return found;
+    return OperatorSwitch(rundir, std::move(*process), std::move(started));
+}
+
+OperatorSwitch OperatorSwitch::ended(const std::string& rundir, StartedAs started) {
+    OperatorSwitch gone(rundir, Process::ended(started.pid), std::move(started));
+    gone.looked_for_service_ = true;
+    return gone;
+}
+
+OperatorSwitch::OperatorSwitch(std::string rundir, Process process, StartedAs started)
+    : rundir_(std::move(rundir)), process_(std::move(process)), started_(std::move(started)),
+      command_line_(parse_command_line(started_.argv, rundir_)) {}
+
+const StartedAs& OperatorSwitch::started_as() {
+    if (!std::exchange(looked_for_service_, true)) {
+        started_.service = service_of(process_.pid());
+    }
+    return started_;
 }
 
 std::filesystem::path OperatorSwitch::running_image() const {
@@ -87,7 +100,7 @@ Status OperatorSwitch::thaw() const {
 }
 
 Status OperatorSwitch::kill() {
-    service_ = service_of(process_.pid());
+    started_as();
     TRY(process_.signal(SIGKILL));
     return process_.wait_end(5s);
 }
@@ -95,15 +108,16 @@ Status OperatorSwitch::kill() {
 Status OperatorSwitch::start(std::chrono::milliseconds limit) {
     ProgramOptions options;
     options.limit = limit;
-    if (service_) {
-        TRY(run_checked({"systemctl", "restart", *service_}, options));
+    if (started_.service) {
+        TRY(run_checked({"systemctl", "restart", *started_.service}, options));
     } else {
-        std::vector<std::string> argv = argv_;
-        argv[0] = executable_.string();
-        options.environment = environment_;
+        std::vector<std::string> argv = started_.argv;
+        argv[0] = started_.executable.string();
+        options.environment = started_.environment;
         TRY(run_checked(argv, options));
     }
     process_ = TRY(Process::from_pidfile(command_line_.pidfile));
+    started_.pid = process_.pid();
     return {};
 }
 

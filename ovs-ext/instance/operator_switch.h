@@ -15,16 +15,30 @@
 
 namespace hitless::instance {
 
+// How a process was started; enough to start another like it.
+struct StartedAs {
+    pid_t pid = 0;
+    std::filesystem::path executable;
+    std::vector<std::string> argv;
+    std::map<std::string, std::string> environment;
+    std::optional<std::string> service;   // of systemd, whose main process it is
+};
+
 class OperatorSwitch {
   public:
     // Finds the switch whose run directory is 'rundir', by RUNDIR/ovs-vswitchd.pid.
     static Result<OperatorSwitch> find(const std::string& rundir);
 
+    // One that has ended.
+    static OperatorSwitch ended(const std::string& rundir, StartedAs started);
+
     const Process& process() const { return process_; }
     const std::string& rundir() const { return rundir_; }
     const CommandLine& command_line() const { return command_line_; }
     // The binary's file. After an in-place replacement the process may still run an older file of that name.
-    const std::filesystem::path& executable() const { return executable_; }
+    const std::filesystem::path& executable() const { return started_.executable; }
+    // Looks for its service, where that is not known yet.
+    const StartedAs& started_as();
     // The file that the process runs, whatever has become of its name.
     std::filesystem::path running_image() const;
     // Where the process listens for control commands, unless the daemon has moved that socket.
@@ -46,15 +60,13 @@ class OperatorSwitch {
     Status start(std::chrono::milliseconds limit);
 
   private:
-    OperatorSwitch(std::string rundir, Process process) : rundir_(std::move(rundir)), process_(std::move(process)) {}
+    OperatorSwitch(std::string rundir, Process process, StartedAs started);
 
     std::string rundir_;
     Process process_;
-    std::filesystem::path executable_;
-    std::vector<std::string> argv_;
-    std::map<std::string, std::string> environment_;
+    StartedAs started_;
+    bool looked_for_service_ = false;
     CommandLine command_line_;
-    std::optional<std::string> service_;   // of systemd, whose main process it was when it was killed
 };
 
 // "3.1.0" of what ovs-vswitchd --version prints.

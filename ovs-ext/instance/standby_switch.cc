@@ -59,6 +59,16 @@ Status StandbySwitch::start_switch() {
     return {};
 }
 
+Status StandbySwitch::adopt() {
+    switch_ = TRY(Process::from_pidfile((options_.rundir / "ovs-vswitchd.pid").string()));
+    auto database = Process::from_pidfile((options_.rundir / "ovsdb-server.pid").string());
+    if (!database) {
+        return start_database();
+    }
+    database_ = std::move(*database);
+    return {};
+}
+
 Status StandbySwitch::stop() {
     Status first = end(switch_);
     Status second = end(database_);

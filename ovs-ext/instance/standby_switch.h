@@ -29,6 +29,8 @@ class StandbySwitch {
     Status start_database();
     // Starts ovs-vswitchd in the namespace; returns when it says that it is up.
     Status start_switch();
+    // Takes over the two of an earlier daemon; starts ovsdb-server again where it has ended. Error when ovs-vswitchd has ended.
+    Status adopt();
     // Ends both; no error where one has ended already.
     Status stop();
 

@@ -48,14 +48,17 @@ Status StopFlag::check() const {
     case Reason::abort:
         return make_error("aborted by hitless/abort");
     case Reason::rollback:
-        return make_error("rolled back by hitless/rollback");
+        return Error{std::string(kRolledBackByOperator)};
     case Reason::leave:
         return make_error("ovs-hitlessd was told to exit");
     }
     return {};
 }
 
-Conductor::Conductor(Site& site, State state) : site_(site), state_(state), thread_([this] { loop(); }) {}
+Conductor::Conductor(Site& site, State state) : site_(site), state_(state) {
+    take_interrupted();
+    thread_ = std::thread([this] { loop(); });
+}
 
 Conductor::~Conductor() {
     {
@@ -82,7 +85,7 @@ Status Conductor::submit(const Request& request, Done done) {
     Plan plan = TRY(make_plan(state_, request.command, request.keep_standby));
     stop_.clear();
     if (auto able = site_.can_operate(); able) {
-        job_ = Job{request, std::move(plan), std::move(done), {}};
+        job_ = Job{request, std::move(plan), std::move(done), {}, {}};
     } else if (request.command == Command::rollback) {
         job_ = emergency(able.error());
         job_->done = std::move(done);
@@ -124,7 +127,7 @@ State Conductor::finish() {
         Request request;
         request.command = Command::retire;
         stop_.clear();
-        job_ = Job{request, *make_plan(state_, Command::retire, false), [](const Summary&) {}, {}};
+        job_ = Job{request, *make_plan(state_, Command::retire, false), [](const Summary&) {}, {}, {}};
         wake_.notify_all();
         rested_.wait(lock, at_rest);
     }
@@ -190,8 +193,19 @@ void Conductor::loop() {
     }
 }
 
+// What an earlier daemon has begun goes on.
+void Conductor::take_interrupted() {
+    if (auto resumed = site_.take_interrupted()) {
+        Plan plan{resumed->rest.phases, resumed->rest.end};
+        std::lock_guard lock(mutex_);
+        stop_.clear();
+        job_ = Job{resumed->request, std::move(plan), [](const Summary&) {}, {}, std::move(resumed)};
+    }
+}
+
 // At rest with two instances.
 void Conductor::watch() {
+    take_interrupted();
     if (auto healthy = site_.watch(state()); !healthy) {
         std::lock_guard lock(mutex_);
         if (!job_ && !finishing_ && state_ != State::idle && Clock::now() >= next_emergency_) {
@@ -203,7 +217,7 @@ void Conductor::watch() {
 }
 
 Conductor::Job Conductor::emergency(Error cause) const {
-    Job job{{}, {}, [](const Summary&) {}, std::move(cause)};
+    Job job{{}, {}, [](const Summary&) {}, std::move(cause), {}};
     job.request.command = state_ == State::standby ? Command::retire : Command::rollback;
     return job;
 }
@@ -305,7 +319,13 @@ std::vector<Phase> Conductor::recover(Phase phase, const Error& error, std::vect
 // With the mutex held.
 void Conductor::open_summary(const Job& job) {
     began_ = Clock::now();
-    summary_ = Summary{};
+    summary_ = job.resumed ? job.resumed->so_far : Summary{};
+    if (job.resumed) {
+        summary_->outcome = job.resumed->rest.outcome;
+        summary_->plan.insert(summary_->plan.end(), job.plan.phases.begin(), job.plan.phases.end());
+        summary_->state = state_;
+        return;
+    }
     summary_->command = job.request.command;
     summary_->source = job.request.from;
     summary_->plan = job.plan.phases;
@@ -315,11 +335,17 @@ void Conductor::open_summary(const Job& job) {
 void Conductor::run(Job& job) {
     std::vector<Phase> phases = job.plan.phases;
     State end = job.plan.end;
-    auto number = site_.begin(job.request);
+    auto number = job.resumed ? Result<uint64_t>(job.resumed->so_far.number) : site_.begin(job.request);
     if (number) {
         update([&](Summary& summary) { summary.number = *number; });
     }
-    if (job.cause) {   // done even if the journal cannot be written
+    if (job.resumed && job.resumed->rest.failed) {
+        const auto& failed = *job.resumed->rest.failed;
+        phases = recover(failed.phase, Error{failed.error}, std::move(phases));
+        if (phases.empty()) {
+            end = operation()->state;
+        }
+    } else if (job.cause) {   // done even if the journal cannot be written
         recover(state() == State::standby ? Phase::standby : Phase::soak, *job.cause, {});
         end = operation()->state;
     } else if (!number) {

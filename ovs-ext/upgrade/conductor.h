@@ -14,9 +14,13 @@
 
 #include "base/result.h"
 #include "upgrade/plan.h"
+#include "upgrade/resumption.h"
 #include "upgrade/summary.h"
 
 namespace hitless::upgrade {
+
+// The error of a soak that an operator ended.
+inline constexpr std::string_view kRolledBackByOperator = "rolled back by hitless/rollback";
 
 // Asks a phase that waits or copies to end early.
 class StopFlag {
@@ -35,6 +39,13 @@ class StopFlag {
     mutable std::mutex mutex_;
     std::condition_variable requested_;
     Reason reason_ = Reason::none;
+};
+
+// An operation in which an earlier daemon ended, with B as the active instance.
+struct Resumed {
+    Request request;
+    Summary so_far;
+    Resumption rest;
 };
 
 // The place where an operation happens. All calls come from the conductor's thread, but for can_operate(), which any thread
@@ -57,6 +68,9 @@ class Site {
 
     // At rest in a state other than idle, many times a second: an Error when B has failed.
     virtual Status watch(State state) = 0;
+
+    // What an earlier daemon was at and is to be gone on with, once.
+    virtual std::optional<Resumed> take_interrupted() = 0;
 
     // Whether B has the packets now.
     virtual bool b_forwards() const = 0;
@@ -94,10 +108,12 @@ class Conductor {
         Plan plan;
         Done done;
         std::optional<Error> cause;   // an emergency: why packets come back to A at once (or B is given up) with no phase before
+        std::optional<Resumed> resumed;   // begun by an earlier daemon
     };
 
     void loop();
     void open_summary(const Job& job);
+    void take_interrupted();
     void run(Job& job);
     void watch();
     // The job that gives up B, because of 'cause'.

@@ -43,10 +43,8 @@ Status load(const state::Snapshot& flows, instance::Control& a) {
 
 }  // namespace
 
-Result<state::Snapshot> suspend_timeouts(const state::Snapshot& flows, instance::Control& a) {
-    auto timed = state::timed_flows(flows);
-    TRY(load(state::without_timeouts(timed), a));
-    return timed;
+Status suspend_timeouts(const state::Snapshot& timed, instance::Control& a) {
+    return load(state::without_timeouts(timed), a);
 }
 
 Status refresh_idle(const state::Snapshot& timed, instance::Control& a) {

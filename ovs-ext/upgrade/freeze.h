@@ -21,14 +21,14 @@ size_t sessions_needed(const control::ControllersPlan& plan);
 // had tried in vain before. False when it has not got them within 'limit'.
 bool wait_admitted(const control::DummyController& dummy, size_t needed, std::chrono::milliseconds limit);
 
-// Takes the timeouts away from those of 'flows' (A's, of kind flows) that have one. Returns these flows as they were.
-Result<state::Snapshot> suspend_timeouts(const state::Snapshot& flows, instance::Control& a);
+// Takes the timeouts away from 'timed', flows of A's that have one.
+Status suspend_timeouts(const state::Snapshot& timed, instance::Control& a);
 
 // After the thaw, before anything gives these flows a timeout again: lets their idle time begin anew. It has gone on in the freeze, and
 // a flow that is made again keeps it, with its counters (measured: gone at once). So the counters begin anew too.
 Status refresh_idle(const state::Snapshot& timed, instance::Control& a);
 
-// After refresh_idle(): gives 'timed' (what suspend_timeouts() returned) their timeouts back; their time begins anew.
+// After refresh_idle(): gives 'timed' (as they were before suspend_timeouts()) their timeouts back; their time begins anew.
 Status restore_timeouts(const state::Snapshot& timed, instance::Control& a);
 
 }  // namespace hitless::upgrade

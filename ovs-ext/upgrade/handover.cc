@@ -1,5 +1,7 @@
 // Phases hold and commit, in both directions: the moments in which packets wait. Between the halt and the release nothing
 // blocks on anything but the two instances: the journal is written before and after.
+#include "base/fault.h"
+#include "state/flows.h"
 #include "upgrade/freeze.h"
 #include "upgrade/live_changes.h"
 
@@ -51,16 +53,8 @@ Status cut_off(Step& step, Side from) {
         TRY(datapath::shutdown_sessions(pair.b->process().pid(), {}));
         return {};
     }
-    if (!pair.dummy) {
-        pair.dummy = TRY(control::DummyController::start());
-    }
-    if (!pair.gate) {
-        control::Gate::Options gate;
-        gate.dummy_port4 = pair.dummy->port4();
-        gate.dummy_port6 = pair.dummy->port6();
-        gate.pin_directory = step.places.bpf().string() + "/gate";
-        pair.gate = TRY(control::Gate::close(gate));
-    }
+    TRY(shut_gate(pair, step.places));
+    FAULT_POINT("hold.gate-shut");
     TRY(control::end_tcp_sessions(pair.a.process().pid()));
     TRY(datapath::shutdown_sessions(pair.a.process().pid(), {}));
     return {};
@@ -130,20 +124,25 @@ Result<datapath::ReleaseReport> release(Step& step, Side to) {
     return report;
 }
 
-Status activate_controllers(Step& step) {
-    auto& pair = step.pair;
-    pair.b_controllers = TRY(BControllers::activate(pair.controllers, pair.b->database_socket(),
-                                                    [&pair](const std::string& text) { pair.notes.add(text); }));
-    return {};
+// A's flows: as they were copied, or, where an earlier daemon did that, as they are.
+Result<state::Snapshot> flows_of_a(Pair& pair) {
+    for (size_t i = 0; i < pair.copies.size(); i++) {
+        if (pair.kinds.list[i]->name() == "flows") {
+            return pair.copies[i].source;
+        }
+    }
+    return state::Flows().dump(*pair.a_control);
 }
 
 Status freeze_a(Step& step) {
     auto& pair = step.pair;
-    for (size_t i = 0; i < pair.copies.size(); i++) {
-        if (pair.kinds.list[i]->name() == "flows") {
-            pair.timed_flows = TRY(suspend_timeouts(pair.copies[i].source, *pair.a_control));
-        }
+    if (pair.timed_flows.empty()) {   // else an earlier daemon was at that
+        pair.timed_flows = state::timed_flows(TRY(flows_of_a(pair)));
+        TRY(save_flows(step.places.timed_flows(), pair.timed_flows));
     }
+    FAULT_POINT("commit.timeouts-saved");
+    TRY(suspend_timeouts(pair.timed_flows, *pair.a_control));
+    FAULT_POINT("commit.timeouts-suspended");
     if (!wait_admitted(*pair.dummy, sessions_needed(pair.controllers), kDummyLimit)) {
         step.warn("A was frozen without a session with each stand-in for its controllers: after a freeze of 15 s a bridge with "
                   "fail_mode standalone flushes its flows");
@@ -160,11 +159,27 @@ void enter_roles(Step& step, const std::string& a_role, const std::string& b_rol
 
 // B has the packets. What is not done here in time costs nobody a packet.
 Status settle_at_b(Step& step) {
-    TRY(activate_controllers(step));
-    TRY(follow_changes(step));
-    TRY(freeze_a(step));
+    auto& pair = step.pair;
+    if (!pair.b_controllers) {
+        TRY(activate_controllers(pair));
+    }
+    FAULT_POINT("commit.controllers");
+    if (!pair.replicator) {
+        TRY(follow_changes(pair, step.places));
+    }
+    FAULT_POINT("commit.replicator");
+    if (!pair.a.process().stopped()) {
+        TRY(freeze_a(step));
+    }
+    FAULT_POINT("commit.frozen");
     enter_roles(step, "frozen", "active");
     return {};
+}
+
+// From here on they have their timeouts, or are gone: a later daemon must not give them back.
+void forget_timed_flows(Step& step) {
+    std::error_code error;
+    std::filesystem::remove(step.places.timed_flows(), error);
 }
 
 Status settle_at_a(Step& step) {
@@ -173,7 +188,10 @@ Status settle_at_a(Step& step) {
         TRY(pair.gate->lift());
         pair.gate.reset();
     }
+    forget_timed_flows(step);
     pair.timed_flows.clear();
+    TRY(pair.change_record(step.places, [](PairRecord& record) { record.old_binary.clear(); }));   // not wanted any more
+    FAULT_POINT("commit-back.gate-lifted");
     pair.dummy.reset();   // A's sessions with it end, and it connects to its controllers
     enter_roles(step, "active", "standby");
     return {};
@@ -190,6 +208,26 @@ void wait_until_quiet(const datapath::ProcessSockets& sockets) {
 
 }  // namespace
 
+Status shut_gate(Pair& pair, const Places& places) {
+    if (!pair.dummy) {
+        pair.dummy = TRY(control::DummyController::start());
+    }
+    if (!pair.gate) {
+        control::Gate::Options gate;
+        gate.dummy_port4 = pair.dummy->port4();
+        gate.dummy_port6 = pair.dummy->port6();
+        gate.pin_directory = places.bpf().string() + "/gate";
+        pair.gate = TRY(control::Gate::close(gate));
+    }
+    return {};
+}
+
+Status activate_controllers(Pair& pair) {
+    pair.b_controllers = TRY(BControllers::activate(pair.controllers, pair.b->database_socket(),
+                                                    [&pair](const std::string& text) { pair.notes.add(text); }));
+    return {};
+}
+
 Status run_hold(Step& step, Side from) {
     auto& pair = step.pair;
     if (from == Side::B && pair.replicator) {
@@ -198,12 +236,17 @@ Status run_hold(Step& step, Side from) {
         TRY(std::move(stopped));
         TRY(check_caught_up(step));
     }
+    if (from == Side::B) {
+        forget_timed_flows(step);
+    }
     step.agent(from).on(Verb::halt, [&step, &pair, from]() -> Result<std::string> {
         TRY(cut_off(step, from));
+        FAULT_POINT("hold.cut-off");
         TRY(load_delta(step, from, false));   // what is brought over now need not be in the hold
         auto& sockets = from == Side::A ? *pair.a_sockets : *pair.b_sockets;
         wait_until_quiet(sockets);
         TRY(halt(pair));
+        FAULT_POINT("hold.halted");
         auto halted = duration_cast<microseconds>(Clock::now() - pair.halted_at);
         TRY(sockets.drain([&]() -> Status {
             TRY(pair.control(from).call("version", {}, kDrainLimit));
@@ -217,9 +260,14 @@ Status run_hold(Step& step, Side from) {
 
 Status run_commit(Step& step, Side from) {
     Side to = other(from);
+    if (step.pair.active == to) {   // an earlier daemon had got that far
+        return settle_at_b(step);
+    }
+    FAULT_POINT("commit.before-delta");
     std::string times = TRY(load_delta(step, from, true));
     step.agent(to).on(Verb::activate, [&step, to]() -> Result<std::string> {
         auto report = TRY(release(step, to));
+        FAULT_POINT("commit.released");
         return fmt::format("receipt begun: {} held packets released, longest wait {} us; all of it took {} us", report.held,
                            report.longest_wait.count(),
                            duration_cast<microseconds>(Clock::now() - step.pair.halted_at).count());
@@ -231,9 +279,13 @@ Status run_commit(Step& step, Side from) {
 Status run_thaw(Step& step) {
     auto& pair = step.pair;
     pair.a_sockets.reset();   // a tap that A gives up now must go
+    if (!pair.a.process().alive()) {
+        return revive_a(step);
+    }
     if (pair.a.process().stopped()) {
         TRY(pair.a.thaw());
     }
+    FAULT_POINT("thaw.thawed");
     pair.a_control->reset(pair.a_paths());
     TRY(pair.a_control->call("version", {}, kThawLimit));   // it runs
     return refresh_idle(pair.timed_flows, *pair.a_control);
@@ -251,10 +303,10 @@ Status call_off(Step& step, Side side) {
         TRY(settle_at_a(step));
     } else {
         if (!pair.b_controllers) {
-            TRY(activate_controllers(step));
+            TRY(activate_controllers(pair));
         }
         if (!pair.replicator) {
-            TRY(follow_changes(step));
+            TRY(follow_changes(pair, step.places));
         }
     }
     return released;
@@ -263,7 +315,7 @@ Status call_off(Step& step, Side side) {
 Status roll_back_at_once(Step& step) {
     auto& pair = step.pair;
     if (!pair.a.process().alive()) {
-        return make_error("A's process {} is gone and cannot take the packets back", pair.a.process().pid());
+        TRY(revive_a(step));
     }
     if (pair.a.process().stopped()) {
         TRY(pair.a.thaw());
@@ -279,6 +331,7 @@ Status roll_back_at_once(Step& step) {
     if (pair.active != Side::A) {
         return released;
     }
+    FAULT_POINT("roll-back.released");
     pair.replicator.reset();
     pair.b_controllers.reset();
     auto directed = direct_clients(step, Side::A);

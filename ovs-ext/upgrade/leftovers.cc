@@ -1,16 +1,24 @@
 // What a daemon that was killed may have left on the host.
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <set>
 
 #include "control/gate.h"
 #include "datapath/links.h"
+#include "software/installation.h"
+#include "state/flows.h"
+#include "upgrade/freeze.h"
+#include "upgrade/restoration.h"
 #include "upgrade/switch_site.h"
 
 namespace hitless::upgrade {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr auto kRestorationEvery = 2s;
 
 // Ends the process of B's that holds 'pidfile', if there is one.
 Status end_process(const std::filesystem::path& pidfile) {
@@ -20,6 +28,55 @@ Status end_process(const std::filesystem::path& pidfile) {
     }
     TRY(process->signal(SIGKILL));
     return process->wait_end(5s);
+}
+
+Interrupted to_interrupted(const journal::OperationRecord& operation, bool keep_standby) {
+    auto summary = to_summary(operation);
+    Interrupted interrupted{summary.command, keep_standby, {}};
+    for (size_t i = 0; i < summary.phases.size(); i++) {
+        using enum Interrupted::Begun::State;
+        const auto& state = operation.phases[i].state;
+        interrupted.phases.push_back({summary.phases[i].phase, state == "done" ? done : state == "failed" ? failed : running,
+                                      summary.phases[i].error});
+    }
+    return interrupted;
+}
+
+// What is left of a soak that began at 'began' and was to take 'length'. The clock may have been set meanwhile.
+std::chrono::seconds rest_of_soak(std::chrono::seconds length, std::chrono::microseconds began) {
+    auto since = std::chrono::system_clock::now().time_since_epoch() - began;
+    return std::clamp(length - std::chrono::duration_cast<std::chrono::seconds>(since), 0s, length);
+}
+
+// A's flows whose timeouts an earlier daemon took away get them back: those that A has still.
+Status restore_flow_timeouts(const instance::OperatorSwitch& a, const state::Snapshot& timed) {
+    if (timed.empty()) {
+        return {};
+    }
+    auto client = TRY(ovsdb::Client::connect(TRY(a.database_socket())));
+    instance::ControlPaths paths{a.unixctl_path(), {}};
+    for (const auto& bridge : TRY(ovsdb::read_switch_config(client)).bridges) {
+        paths.mgmt[bridge.name] = a.rundir() + "/" + bridge.name + ".mgmt";
+    }
+    instance::Control control(Side::A, paths);
+    std::set<std::string> keys;
+    for (const auto& flow : TRY(state::Flows().dump(control))) {
+        keys.insert(flow.key);
+    }
+    state::Snapshot still;
+    std::ranges::copy_if(timed, std::back_inserter(still), [&](const auto& flow) { return keys.contains(flow.key); });
+    TRY(refresh_idle(still, control));
+    return restore_timeouts(still, control);
+}
+
+// An A that has ended is started from what is in its place, or else from what was there before.
+Status start_a(instance::OperatorSwitch& a, const PairRecord& record) {
+    auto started = a.start(60s);
+    if (!started && !record.old_binary.empty()) {
+        TRY(software::install(record.old_binary, a.executable()));
+        started = a.start(60s);
+    }
+    return started;
 }
 
 }  // namespace
@@ -71,86 +128,131 @@ Status SwitchSite::end_unfinished_operation() {
     if (newest.empty()) {
         return {};
     }
-    // Also after one that ended, with a stand-by at rest: its changes of the host lasted.
-    restore_host_changes(newest.front());
     if (!newest.front().ended) {
-        TRY(journal->resume(newest.front().number));
-        TRY(journal->end("failed", "daemon ended", {}));
+        auto ending = end_with_a(to_interrupted(newest.front(), false));
+        if (!std::exchange(unfinished_, std::nullopt)) {   // else restore() has done that, and failed later
+            TRY(journal->resume(newest.front().number));
+        }
+        TRY(journal->warning("ovs-hitlessd ended in this operation; the next one took away what was left of it"));
+        TRY(journal->end(std::string(to_string(ending.outcome)), ending.error, {}));
     }
     TRY(journal->set_instance(Side::B, {}));
     return journal->set_state(std::string(to_string(State::idle)));
 }
 
+// A has the packets, or gets them now.
 Status SwitchSite::clean_leftovers() {
     std::error_code error;
     if (pair_ || orphan_ || !std::filesystem::exists(places_.own(), error)) {
         return {};
     }
-    if (auto a = instance::OperatorSwitch::find(places_.rundir.string()); a && a->process().stopped()) {
-        TRY(a->thaw());   // the daemon ended between toggles
-    }
-    TRY(remove_b());
+    TRY(give_to_a());
     return end_unfinished_operation();
 }
 
-// B forwards, and its daemon is gone.
-Status SwitchSite::adopt_orphan() {
-    auto process = Process::from_pidfile((places_.b_rundir() / "ovs-vswitchd.pid").string());
-    if (!process) {
-        return process.error();
-    }
-    {
-        std::lock_guard lock(mutex_);
-        orphan_ = std::make_shared<const Process>(std::move(*process));
-    }
-    if (auto a = instance::OperatorSwitch::find(places_.rundir.string())) {
-        TRY(front_.take_over(a->unixctl_path()));
-        front_.set_active((places_.b_rundir() / "ovs-vswitchd.ctl").string());
-    }
-    auto* journal = TRY(this->journal());
-    auto newest = TRY(journal->history(1));
-    if (!newest.empty() && !newest.front().ended) {
-        TRY(journal->resume(newest.front().number));
-        TRY(journal->end("failed", "daemon ended", {}));
-    }
-    return journal->set_state(std::string(to_string(State::failed_over)));
-}
-
-Result<State> SwitchSite::roll_back_orphan() {
+Status SwitchSite::give_to_a() {
+    auto record = PairRecord::load(places_.record());   // none before the phase standby
+    auto timed = load_flows(places_.timed_flows());
     auto a = instance::OperatorSwitch::find(places_.rundir.string());
-    if (!a) {
-        return make_error("A cannot take the packets: {}", a.error().message);
+    if (!a && record && TRY(datapath::pinned_active(places_.bpf().string())) == Side::B) {
+        a = instance::OperatorSwitch::ended(places_.rundir.string(), record->a);
+        TRY(start_a(*a, *record));
     }
-    TRY(a->thaw());
+    if (a && a->process().stopped()) {
+        TRY(a->thaw());
+    }
     TRY(remove_b());
     {
         std::lock_guard lock(mutex_);
         orphan_.reset();
     }
-    if (auto newest = TRY(journal())->history(2)) {   // the roll back itself, and what the earlier daemon was at
-        for (const auto& operation : *newest) {
+    if (auto journal = this->journal()) {
+        auto newest = TRY((*journal)->history(2));   // an emergency itself, and what the earlier daemon was at
+        for (const auto& operation : newest) {
             restore_host_changes(operation);
         }
     }
-    TRY(journal_->set_instance(Side::B, {}));
-    return State::idle;
+    return a && timed ? restore_flow_timeouts(*a, *timed) : Status();
+}
+
+// B forwards, and its daemon is gone.
+Status SwitchSite::restore() {
+    auto work = [&]() -> Status {
+        auto record = TRY(PairRecord::load(places_.record()));
+        auto* journal = TRY(open_journal(find_or_recall(places_, record)));
+        if (!unfinished_) {
+            auto newest = TRY(journal->history(1));
+            if (!newest.empty() && !newest.front().ended) {
+                TRY(journal->resume(newest.front().number));
+                unfinished_ = newest.front();
+            }
+        }
+        auto pair = TRY(restore_pair(places_, front_, *journal, record));
+        std::lock_guard lock(mutex_);
+        pair_ = std::move(pair);
+        orphan_.reset();
+        return {};
+    };
+    auto status = work();
+    next_restoration_ = std::chrono::steady_clock::now() + kRestorationEvery;
+    orphaned_because_ = status ? "" : status.error().message;
+    if (status && unfinished_) {
+        resume_operation(*std::exchange(unfinished_, std::nullopt));
+    } else if (status) {
+        (void) journal_->set_state(std::string(to_string(State::failed_over))).ok();
+    }
+    return status;
+}
+
+// What is left of the operation that the earlier daemon was at.
+void SwitchSite::resume_operation(const journal::OperationRecord& operation) {
+    request_ = pair_->record().request;
+    Resumed resumed{request_, to_summary(operation), {}};
+    request_.command = resumed.request.command = resumed.so_far.command;
+    const auto& a = pair_->a.process();
+    resumed.rest = resume_with_b(to_interrupted(operation, request_.keep_standby), a.alive() && !a.stopped());
+    if (!operation.phases.empty() && !resumed.rest.phases.empty() && resumed.rest.phases.front() == Phase::soak) {
+        const auto& last = operation.phases.back();
+        auto length = request_.soak.value_or(pair_->settings.soak);
+        resumed.request.soak = last.name == to_string(Phase::soak) ? rest_of_soak(length, last.began) : length;
+    }
+    auto in = operation.phases.empty() ? "before its first phase" : "in phase " + operation.phases.back().name;
+    auto warning = fmt::format("ovs-hitlessd ended {}; the next one went on with the operation", in);
+    (void) journal_->warning(warning).ok();
+    resumed.so_far.warnings.push_back(warning);
+    interrupted_ = std::move(resumed);
+}
+
+std::optional<Resumed> SwitchSite::take_interrupted() {
+    return std::exchange(interrupted_, std::nullopt);
 }
 
 Result<State> SwitchSite::recover() {
     std::error_code error;
     if (!std::filesystem::exists(places_.own(), error)) {
+        if (std::filesystem::exists(places_.statedir / "hitless.db", error)) {   // else there never was an operation
+            (void) end_operation_without_traces().ok();   // or before the next one
+        }
         return State::idle;
     }
     if (TRY(datapath::pinned_active(places_.bpf().string())) == Side::A) {
         TRY(clean_leftovers());
         return State::idle;
     }
-    (void) adopt_orphan().ok();   // what it could not write down can be written later
-    if (orphan_) {
-        return State::failed_over;
+    auto b = Process::from_pidfile((places_.b_rundir() / "ovs-vswitchd.pid").string());
+    if (!b || b->stopped()) {
+        TRY(clean_leftovers());
+        return State::idle;
     }
-    TRY(clean_leftovers());   // A has what is left
-    return State::idle;
+    orphan_ = std::make_shared<const Process>(std::move(*b));
+    (void) restore().ok();   // else watch() tries again
+    return State::failed_over;
+}
+
+// Before the first, or after the last of what it makes on the host.
+Status SwitchSite::end_operation_without_traces() {
+    auto newest = TRY(TRY(journal())->history(1));
+    return newest.empty() || newest.front().ended ? Status() : end_unfinished_operation();
 }
 
 }  // namespace hitless::upgrade

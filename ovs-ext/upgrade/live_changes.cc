@@ -34,14 +34,23 @@ Status set_tap(const std::string& name, bool persistent) {
     return {};
 }
 
-Status add_port(Pair& pair, const std::string& name, bool is_tap) {
+// A later daemon must know which taps are not A's.
+Status record_own_taps(Pair& pair, const Places& places) {
+    return pair.change_record(places, [&](PairRecord& record) {
+        record.own_taps = {pair.own_taps.begin(), pair.own_taps.end()};
+    });
+}
+
+Status add_port(Pair& pair, const Places& places, const std::string& name, bool is_tap) {
     std::lock_guard lock(pair.steering_mutex);
     if (is_tap && !::if_nametoindex(name.c_str())) {
+        pair.own_taps.insert(name);
+        TRY(record_own_taps(pair, places));
         auto made = set_tap(name, true);
         if (!made && !::if_nametoindex(name.c_str())) {   // else A, thawed by now, was quicker
+            pair.own_taps.erase(name);
             return made;
         }
-        pair.own_taps.insert(name);
     }
     TRY(pair.steering->add_port({name, is_tap}));
     if (!is_tap) {   // A, which would see to that, is frozen
@@ -126,12 +135,11 @@ Result<ovsdb::SwitchConfig> operators_config(Pair& pair) {
 
 }  // namespace
 
-Status follow_changes(Step& step) {
-    auto& pair = step.pair;
+Status follow_changes(Pair& pair, const Places& places) {
     ovsdb::ReplicatorOptions options;
     options.operators_server = TRY(pair.a.database_socket());
     options.b_server = pair.b->database_socket();
-    options.port_added = [&pair](const std::string& name, bool is_tap) { return add_port(pair, name, is_tap); };
+    options.port_added = [&pair, places](const std::string& name, bool is_tap) { return add_port(pair, places, name, is_tap); };
     options.port_removed = [&pair](const std::string& name) { remove_port(pair, name); };
     options.ports_opened = [&pair] { return take_new_ports(pair); };
     options.problem = [&pair](const std::string& text) { pair.notes.add(text); };
@@ -148,6 +156,7 @@ Status catch_up(Step& step) {
         pair.ports = steered_ports(pair.config);
         TRY(pair.links->point_to_b(pair.bridge_names()));
         pair.own_taps.clear();   // A's now
+        TRY(record_own_taps(pair, step.places));
     }
     pair.a_control->reset(pair.a_paths());
     pair.b_control->reset(pair.b_paths());

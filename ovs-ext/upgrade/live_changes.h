@@ -9,7 +9,7 @@
 namespace hitless::upgrade {
 
 // From now on, until pair.replicator is stopped.
-Status follow_changes(Step& step);
+Status follow_changes(Pair& pair, const Places& places);
 
 // Before B's state is copied to A, which runs: waits until A has taken the configuration, and brings what the pair knows of the
 // switch (bridges, ports, sockets) up to date. Error when A has other OpenFlow port numbers than B: the flows would mean

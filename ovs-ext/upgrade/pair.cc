@@ -1,5 +1,7 @@
 #include "upgrade/pair.h"
 
+#include <unistd.h>
+
 #include "control/front.h"
 
 namespace hitless::upgrade {
@@ -38,6 +40,18 @@ instance::ControlPaths Pair::b_paths() const {
         paths.mgmt[bridge] = links->b_mgmt(bridge);
     }
     return paths;
+}
+
+Status Pair::change_record(const Places& places, const std::function<void(PairRecord&)>& change) {
+    std::lock_guard lock(record_mutex_);
+    change(record_);
+    record_.daemon = ::getpid();
+    return record_.save(places.record());
+}
+
+PairRecord Pair::record() const {
+    std::lock_guard lock(record_mutex_);
+    return record_;
 }
 
 void Pair::publish() {

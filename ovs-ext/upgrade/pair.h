@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -36,6 +37,7 @@
 #include "upgrade/agent.h"
 #include "upgrade/b_controllers.h"
 #include "upgrade/notes.h"
+#include "upgrade/pair_record.h"
 
 namespace hitless::upgrade {
 
@@ -51,6 +53,8 @@ struct Places {
     std::filesystem::path bpf() const { return own() / "bpf"; }
     std::filesystem::path b_namespace() const { return own() / "netns-b"; }
     std::filesystem::path staging() const { return own() / "software"; }
+    std::filesystem::path record() const { return own() / "pair"; }
+    std::filesystem::path timed_flows() const { return own() / "timed-flows"; }
     std::filesystem::path releases() const { return statedir / "releases"; }
 };
 
@@ -106,7 +110,6 @@ struct Pair {
     std::unique_ptr<ovsdb::Replicator> replicator;   // uses what is above, on its own thread
     std::optional<datapath::Promiscuous> promiscuous;
     std::optional<control::PidfileHolder> pidfile;
-    std::optional<std::filesystem::path> old_binary;   // kept copy of what was replaced in place
 
     Side active = Side::A;
     bool halted = false;
@@ -119,11 +122,17 @@ struct Pair {
     instance::ControlPaths b_paths() const;
     std::vector<std::string> bridge_names() const;
 
+    // What a later daemon needs, should this one be killed: to be changed before what it tells of is done. Any thread.
+    Status change_record(const Places& places, const std::function<void(PairRecord&)>& change);
+    PairRecord record() const;
+
     // Makes view() tell what is now: after a process, a version or the active side has become another.
     void publish();
     PairView view() const;   // from any thread
 
   private:
+    mutable std::mutex record_mutex_;
+    PairRecord record_;
     mutable std::mutex view_mutex_;
     PairView view_;
 };

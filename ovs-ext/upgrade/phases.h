@@ -39,6 +39,20 @@ Status run_reprogram(Step& step);
 Status run_thaw(Step& step);
 Status run_retire(Step& step);
 
+// What phases and a restored pair (restoration.h) have in common.
+
+instance::StandbyOptions standby_options(const Pair& pair, const Places& places);
+datapath::SteeringOptions steering_options(const Pair& pair, const Places& places);
+void open_control(Pair& pair, const Places& places);
+// A is kept from its controllers: a stand-in answers it.
+Status shut_gate(Pair& pair, const Places& places);
+// B's bridges connect to the operator's controllers.
+Status activate_controllers(Pair& pair);
+// A has ended: the daemon takes its place where tools look for it.
+Status stand_in_for_a(Pair& pair, control::Front& front);
+// Starts an A that has ended. It is silent, and knows nothing.
+Status revive_a(Step& step);
+
 // Remedies.
 
 // Ends a hold: held packets go back to 'side', which was active.

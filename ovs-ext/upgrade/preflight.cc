@@ -118,4 +118,16 @@ std::vector<datapath::Port> steered_ports(const ovsdb::SwitchConfig& config) {
     return ports;
 }
 
+std::vector<control::BridgeConfig> controllers_of(const ovsdb::SwitchConfig& config) {
+    std::vector<control::BridgeConfig> bridges;
+    for (const auto& bridge : config.bridges) {
+        control::BridgeConfig one{bridge.name, {}, bridge.fail_mode.value_or(""), bridge.other_config};
+        for (const auto& controller : bridge.controllers) {
+            one.controllers.push_back({controller.target, controller.connection_mode.value_or(""), {}});
+        }
+        bridges.push_back(std::move(one));
+    }
+    return bridges;
+}
+
 }  // namespace hitless::upgrade

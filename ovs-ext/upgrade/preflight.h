@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "control/controllers_plan.h"
 #include "datapath/steering.h"
 #include "instance/command_line.h"
 #include "ovsdb/switch_config.h"
@@ -19,5 +20,8 @@ Findings examine(const ovsdb::SwitchConfig& config, const instance::CommandLine&
 
 // The ports that need steering: all but patch ports and those that the switch could not open.
 std::vector<datapath::Port> steered_ports(const ovsdb::SwitchConfig& config);
+
+// The bridges with their controllers, as control/controllers_plan.h wants them.
+std::vector<control::BridgeConfig> controllers_of(const ovsdb::SwitchConfig& config);
 
 }  // namespace hitless::upgrade

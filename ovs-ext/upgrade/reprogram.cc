@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "software/installation.h"
 #include "upgrade/live_changes.h"
 #include "upgrade/phases.h"
@@ -44,9 +45,8 @@ Status end_a(Step& step) {
     if (step.front.serves(pair.a.unixctl_path())) {   // not where a start has failed before
         TRY(step.front.give_back(pair.a.unixctl_path()));
     }
-    pair.pidfile.emplace(pair.a.command_line().pidfile);
-    TRY(pair.pidfile->hold());
-    return step.front.serves(stand_in_path(pair)) ? Status() : step.front.serve(stand_in_path(pair));
+    FAULT_POINT("reprogram.killed");
+    return stand_in_for_a(pair, step.front);
 }
 
 // B forwards, so there is time to see whether the new process lasts. No longer than B does, though: then A is needed.
@@ -63,13 +63,22 @@ Status prove(Pair& pair) {
     return {};
 }
 
-Status start_a(Step& step) {
+// In the place of the stand-in.
+Status start_process(Step& step) {
     auto& pair = step.pair;
     TRY(step.front.give_back(stand_in_path(pair)));
     TRY(pair.pidfile->release());
+    FAULT_POINT("reprogram.before-start");
     TRY(pair.a.start(kStartLimit));
+    FAULT_POINT("reprogram.started");
     TRY(step.front.take_over(pair.a.unixctl_path()));
     pair.a_control->reset(pair.a_paths());
+    return {};
+}
+
+Status start_a(Step& step) {
+    auto& pair = step.pair;
+    TRY(start_process(step));
     TRY(prove(pair));
     pair.a_sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));
     TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
@@ -77,7 +86,7 @@ Status start_a(Step& step) {
     pair.a_version = TRY(instance::version_of(pair.a.running_image()));
     pair.publish();
     TRY(step.enter_role(Side::A, "standby"));
-    return follow_changes(step);
+    return follow_changes(pair, step.places);
 }
 
 // A file of a package that is not the package's any more: its next upgrade would put another there, and says so to nobody.
@@ -90,15 +99,35 @@ void warn_of_package(Step& step, const std::filesystem::path& file) {
 
 }  // namespace
 
+Status stand_in_for_a(Pair& pair, control::Front& front) {
+    pair.pidfile.emplace(pair.a.command_line().pidfile);
+    TRY(pair.pidfile->hold());
+    return front.serves(stand_in_path(pair)) ? Status() : front.serve(stand_in_path(pair));
+}
+
+Status revive_a(Step& step) {
+    auto& pair = step.pair;
+    if (!pair.pidfile || !pair.pidfile->held()) {
+        TRY(end_a(step));
+    }
+    TRY(start_process(step));
+    return pair.replicator ? Status() : follow_changes(pair, step.places);
+}
+
 Status run_reprogram(Step& step) {
     auto& pair = step.pair;
     const auto& target = pair.a.executable();
-    pair.old_binary = TRY(software::keep(pair.a.running_image(), target, step.places.releases()));
-    TRY(software::prune(step.places.releases(), pair.settings.releases_max, *pair.old_binary));
-    TRY(step.journal.add_host_change("file " + target.string(), pair.old_binary->string()));
+    if (pair.record().old_binary.empty()) {   // else an earlier daemon was at that: what A is started from may be new
+        auto old_binary = TRY(software::keep(pair.a.running_image(), target, step.places.releases()));
+        TRY(software::prune(step.places.releases(), pair.settings.releases_max, old_binary));
+        TRY(pair.change_record(step.places, [&](PairRecord& record) { record.old_binary = old_binary; }));
+    }
+    TRY(step.journal.add_host_change("file " + target.string(), pair.record().old_binary.string()));
+    FAULT_POINT("reprogram.kept");
     if (pair.release->vswitchd != target) {
         TRY(software::install(pair.release->vswitchd, target));   // A goes on running the old file
     }
+    FAULT_POINT("reprogram.installed");
     TRY(end_a(step));
     TRY(start_a(step));
     if (pair.release->vswitchd != target) {
@@ -112,8 +141,10 @@ Status put_back(Step& step) {
     if (pair.a.process().stopped()) {   // it failed before A was touched
         return run_thaw(step);
     }
-    if (!pair.old_binary) {
-        return make_error("the old software was not kept, and A has ended: start it (ovs-ctl start) and use hitless/rollback");
+    auto old_binary = pair.record().old_binary;
+    if (old_binary.empty()) {
+        return make_error("the old software was not kept, and A has ended; hitless/return starts it from {}",
+                          pair.a.executable().string());
     }
     // The new software's, up but not fit. Not while we hold the pidfile: closing it would let go of its lock.
     if (!pair.pidfile || !pair.pidfile->held()) {
@@ -124,7 +155,8 @@ Status put_back(Step& step) {
         }
     }
     TRY(end_a(step));
-    TRY(software::install(*pair.old_binary, pair.a.executable()));
+    TRY(software::install(old_binary, pair.a.executable()));
+    FAULT_POINT("put-back.installed");
     return start_a(step);
 }
 

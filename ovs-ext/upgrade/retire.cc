@@ -1,4 +1,5 @@
 // Phase retire: B ends, and with it every trace of the pair on the host. Goes on after a failure, and tells of the first.
+#include "base/fault.h"
 #include "upgrade/phases.h"
 
 namespace hitless::upgrade {
@@ -32,11 +33,13 @@ Status run_retire(Step& step) {
         pair.gate.reset();
     }
     pair.dummy.reset();
+    FAULT_POINT("retire.gate-lifted");
     if (pair.steering) {
         std::lock_guard lock(pair.steering_mutex);
         note(pair.steering->detach_all());
         pair.steering.reset();
     }
+    FAULT_POINT("retire.detached");
     pair.a_sockets.reset();
     note(put_receive_buffers_back(pair));
     pair.b_sockets.reset();
@@ -47,10 +50,13 @@ Status run_retire(Step& step) {
         pair.b.reset();
         pair.publish();
     }
+    FAULT_POINT("retire.b-ended");
     pair.links.reset();
     pair.bpf.reset();
     pair.b_namespace.reset();
+    FAULT_POINT("retire.namespace-removed");
     pair.host_settings = {};
+    FAULT_POINT("retire.settings-back");
     std::error_code error;
     std::filesystem::remove_all(step.places.own(), error);
     if (error) {

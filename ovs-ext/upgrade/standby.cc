@@ -1,6 +1,7 @@
 // Phase standby: namespace, steering and legs, a clone of the database, B itself. A forwards all the time.
 #include <fmt/ranges.h>
 
+#include "base/fault.h"
 #include "datapath/links.h"
 #include "ovsdb/clone.h"
 #include "upgrade/phases.h"
@@ -21,21 +22,36 @@ Status change_host_settings(Step& step) {
             }
         }
     }
+    auto& pair = step.pair;
+    std::vector<std::pair<std::string, std::string>> old;
     for (const auto& [path, value] : wanted) {
-        size_t before = step.pair.host_settings.old_values().size();
-        auto set = step.pair.host_settings.set(path, value);
+        old.emplace_back(path, TRY(datapath::read_setting(path)));
+        TRY(step.journal.add_host_change(path, old.back().second));
+    }
+    TRY(pair.change_record(step.places, [&](PairRecord& record) { record.settings = old; }));
+    FAULT_POINT("standby.settings");
+    for (const auto& [path, value] : wanted) {
+        auto set = pair.host_settings.set(path, value);
         if (!set && path == datapath::rcu_expedited) {   // read-only in containers: only slower
             step.warn(fmt::format("{}: each halt takes some ms more", set.error().message));
             continue;
         }
         TRY(std::move(set));
-        if (step.pair.host_settings.old_values().size() == before) {
-            continue;   // it had that value
-        }
-        const auto& [changed, old] = step.pair.host_settings.old_values().back();
-        TRY(step.journal.add_host_change(changed, old));
     }
     return {};
+}
+
+// What a later daemon must know of the pair; the rest of it follows as it is done.
+Status begin_record(Step& step) {
+    auto& pair = step.pair;
+    auto a = pair.a.started_as();
+    return pair.change_record(step.places, [&](PairRecord& record) {
+        record.a = a;
+        record.release = *pair.release;
+        record.controllers = controllers_of(pair.config);
+        record.receive_buffer_bytes = pair.a_receive_buffer_bytes;
+        record.request = step.request;
+    });
 }
 
 Status attach(Step& step) {
@@ -43,11 +59,9 @@ Status attach(Step& step) {
     TRY(step.journal.add_host_change("namespace " + step.places.b_namespace().string(), "none"));
     pair.b_namespace = TRY(datapath::NamedNamespace::create(step.places.b_namespace().string()));
     TRY(step.journal.add_host_change("bpffs " + step.places.bpf().string(), "none"));
+    FAULT_POINT("standby.namespace");
     pair.bpf = TRY(datapath::BpfFilesystem::mount(step.places.bpf().string()));
-    datapath::SteeringOptions options;
-    options.bpf_directory = pair.bpf->directory();
-    options.b_namespace = pair.b_namespace->path();
-    options.hold_packets_per_port = pair.settings.hold_packets;
+    FAULT_POINT("standby.bpffs");
     std::vector<std::string> names;
     for (const auto& port : pair.ports) {
         names.push_back(port.name);
@@ -61,8 +75,9 @@ Status attach(Step& step) {
     }
     TRY(step.journal.add_host_change("programs and legs", fmt::format("none on {}", fmt::join(names, " "))));
     std::lock_guard lock(pair.steering_mutex);
-    pair.steering = TRY(datapath::make_steering(options));
+    pair.steering = TRY(datapath::make_steering(steering_options(pair, step.places)));
     TRY(pair.steering->attach(pair.ports));
+    FAULT_POINT("standby.attached");
     return pair.steering->learn_tcp(true);
 }
 
@@ -91,16 +106,11 @@ Status start_b(Step& step, const std::string& operators_socket) {
     if (!std::filesystem::create_directory(step.places.b_rundir(), error)) {
         return make_error("directory {}: cannot be made: {}", step.places.b_rundir().string(), error.message());
     }
-    instance::StandbyOptions options;
-    options.rundir = step.places.b_rundir();
-    options.logdir = step.places.logdir;
-    options.network_namespace = step.places.b_namespace().string();
-    options.vswitchd = pair.release->vswitchd;
-    options.ovsdb_server = pair.release->ovsdb_server.value_or("ovsdb-server");
-    options.switch_options = pair.a.command_line().switch_options;
-    pair.b.emplace(options);
+    pair.b.emplace(standby_options(pair, step.places));
     TRY(make_database(step, operators_socket));
+    FAULT_POINT("standby.database");
     TRY(pair.b->start_switch());
+    FAULT_POINT("standby.started");
     pair.publish();
     auto client = TRY(ovsdb::Client::connect(pair.b->database_socket()));
     return ovsdb::wait_configured(client, 30s);
@@ -133,15 +143,32 @@ Status compare_ports(Step& step) {
     return {};
 }
 
-Status open_control(Step& step) {
-    auto& pair = step.pair;
-    pair.links.emplace(step.places.rundir.string(), step.places.b_rundir().string());
-    pair.a_control.emplace(Side::A, pair.a_paths());
-    pair.b_control.emplace(Side::B, pair.b_paths());
-    return {};
+}  // namespace
+
+instance::StandbyOptions standby_options(const Pair& pair, const Places& places) {
+    instance::StandbyOptions options;
+    options.rundir = places.b_rundir();
+    options.logdir = places.logdir;
+    options.network_namespace = places.b_namespace().string();
+    options.vswitchd = pair.release->vswitchd;
+    options.ovsdb_server = pair.release->ovsdb_server.value_or("ovsdb-server");
+    options.switch_options = pair.a.command_line().switch_options;
+    return options;
 }
 
-}  // namespace
+datapath::SteeringOptions steering_options(const Pair& pair, const Places& places) {
+    datapath::SteeringOptions options;
+    options.bpf_directory = places.bpf().string();
+    options.b_namespace = places.b_namespace().string();
+    options.hold_packets_per_port = pair.settings.hold_packets;
+    return options;
+}
+
+void open_control(Pair& pair, const Places& places) {
+    pair.links.emplace(places.rundir.string(), places.b_rundir().string());
+    pair.a_control.emplace(Side::A, pair.a_paths());
+    pair.b_control.emplace(Side::B, pair.b_paths());
+}
 
 Status run_standby(Step& step) {
     auto& pair = step.pair;
@@ -151,6 +178,8 @@ Status run_standby(Step& step) {
     pair.a_sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));
     pair.a_receive_buffer_bytes = pair.a_sockets->receive_buffer_bytes();
     TRY(step.journal.add_host_change(kReceiveBuffers, std::to_string(pair.a_receive_buffer_bytes)));
+    TRY(begin_record(step));
+    FAULT_POINT("standby.record");
     TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
     TRY(change_host_settings(step));
     TRY(attach(step));
@@ -164,7 +193,7 @@ Status run_standby(Step& step) {
     TRY(compare_ports(step));
     pair.b_sockets = TRY(datapath::ProcessSockets::open(pair.b->process().pid()));
     TRY(pair.b_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
-    TRY(open_control(step));
+    open_control(pair, step.places);
     return step.enter_role(Side::B, "standby");
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/fault.h"
 #include "upgrade/live_changes.h"
 #include "upgrade/preflight.h"
 
@@ -27,18 +28,6 @@ Status check_namespace(const instance::OperatorSwitch& a) {
     return {};
 }
 
-control::ControllersPlan plan_controllers(const ovsdb::SwitchConfig& config, const Places& places) {
-    std::vector<control::BridgeConfig> bridges;
-    for (const auto& bridge : config.bridges) {
-        control::BridgeConfig one{bridge.name, {}, bridge.fail_mode.value_or(""), bridge.other_config};
-        for (const auto& controller : bridge.controllers) {
-            one.controllers.push_back({controller.target, controller.connection_mode.value_or(""), {}});
-        }
-        bridges.push_back(std::move(one));
-    }
-    return control::plan_controllers(bridges, places.b_rundir().string());
-}
-
 struct Judgement {
     ovsdb::SwitchConfig config;
     control::ControllersPlan controllers;
@@ -51,7 +40,7 @@ Result<Judgement> judge(const instance::OperatorSwitch& a, const Places& places)
     Judgement judgement;
     judgement.config = TRY(ovsdb::read_switch_config(client));
     judgement.findings = examine(judgement.config, a.command_line());
-    judgement.controllers = plan_controllers(judgement.config, places);
+    judgement.controllers = control::plan_controllers(controllers_of(judgement.config), places.b_rundir().string());
     auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
     append(judgement.findings.refusals, judgement.controllers.refusals);
     append(judgement.findings.warnings, judgement.controllers.warnings);
@@ -75,8 +64,9 @@ bool SwitchSite::b_forwards() const {
 
 Status SwitchSite::can_operate() const {
     if (orphan_) {
-        return make_error("an earlier ovs-hitlessd ended while B was the active instance; B (process {}) forwards, and this "
-                          "daemon can only bring the packets back to A, with the state that A had", orphan_->pid());
+        return make_error("an earlier ovs-hitlessd ended while B was the active instance; B (process {}) forwards, and could not be "
+                          "taken over yet: {}; that is tried again all the time. Until then packets can only be brought back to A "
+                          "with the state that A had", orphan_->pid(), orphaned_because_);
     }
     return {};
 }
@@ -111,11 +101,13 @@ Result<journal::Journal*> SwitchSite::journal() {
 Result<uint64_t> SwitchSite::begin(const Request& request) {
     request_ = request;
     auto* journal = TRY(this->journal());
-    if (!pair_ && !orphan_) {   // what an earlier daemon could not write down, nor the start of this one
+    if (!pair_) {   // what an earlier daemon could not write down, nor the start of this one
         auto newest = TRY(journal->history(1));
         if (!newest.empty() && !newest.front().ended) {
             TRY(end_unfinished_operation());
         }
+    } else {
+        TRY(pair_->change_record(places_, [&](PairRecord& record) { record.request = request; }));
     }
     auto number = TRY(journal->begin(std::string(to_string(request.command)), request.from));
     TRY(journal->set_state("upgrading"));
@@ -127,15 +119,18 @@ Status SwitchSite::phase_begins(Phase phase) {
     if (in_blackout(phase)) {
         journal_->hold_back();   // until the packets have an instance again nothing may wait for the database
     }
+    fault::reached(std::string(to_string(phase)) + ".begun");
     return {};
 }
 
 void SwitchSite::phase_ends(Phase phase, const Status& status, std::chrono::microseconds) {
+    fault::reached(std::string(to_string(phase)) + ".acted");
     // What cannot be written is noted again with the next phase, which then does not begin without it.
     (void) journal_->phase_end(status).ok();
     if (!in_blackout(phase)) {
         (void) journal_->flush().ok();
     }
+    fault::reached(std::string(to_string(phase)) + ".ended");
 }
 
 void SwitchSite::make_agents(const Update& update) {
@@ -240,7 +235,8 @@ void SwitchSite::forget_pair() {
 Result<State> SwitchSite::apply(Remedy remedy, const Update& update) {
     health_ = {};
     if (orphan_) {
-        return roll_back_orphan();
+        TRY(give_to_a());
+        return State::idle;
     }
     if (!pair_) {   // the first phase failed: nothing was made
         return State::idle;
@@ -303,8 +299,13 @@ void SwitchSite::end(const Summary& summary) {
 
 Status SwitchSite::watch(State state) {
     if (orphan_) {
-        return orphan_->alive() && !orphan_->stopped()
-                   ? Status() : make_error("B's ovs-vswitchd (process {}) has ended or is stopped", orphan_->pid());
+        if (!orphan_->alive() || orphan_->stopped()) {
+            return make_error("B's ovs-vswitchd (process {}) has ended or is stopped", orphan_->pid());
+        }
+        if (std::chrono::steady_clock::now() >= next_restoration_) {
+            (void) restore().ok();   // can_operate() tells why not
+        }
+        return {};
     }
     if (!pair_ || !pair_->b) {
         return {};

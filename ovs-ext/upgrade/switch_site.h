@@ -18,9 +18,9 @@ class SwitchSite : public Site, public Inspector {
     SwitchSite(Places places, control::Front& front) : places_(std::move(places)), front_(front) {}
     ~SwitchSite() override;
 
-    // At the daemon's start: brings in order what an earlier one left that was killed. Where A has the packets, by taking away
-    // all there is of B. Where B has them, by leaving them alone: B is then an orphan, of which only a roll back is possible.
-    // Returns where the switch rests. See docs/recovery.md.
+    // At the daemon's start: brings in order what an earlier one left that was killed, by the rules of docs/recovery.md. Where A
+    // has the packets, takes away all there is of B. Where B has them, takes the pair over, and with it the operation that was under
+    // way: take_interrupted(). Where B has them and that fails, watch() tries again. Returns where the switch rests.
     Result<State> recover();
 
     // At the daemon's end, with B active: everything stays as it is when this object ends.
@@ -34,6 +34,7 @@ class SwitchSite : public Site, public Inspector {
     Result<State> apply(Remedy remedy, const Update& update) override;
     void end(const Summary& summary) override;
     Status watch(State state) override;
+    std::optional<Resumed> take_interrupted() override;
     bool b_forwards() const override;
     Status can_operate() const override;
 
@@ -51,8 +52,10 @@ class SwitchSite : public Site, public Inspector {
     Status remove_b();
     Status end_unfinished_operation();
     void restore_host_changes(const journal::OperationRecord& operation);
-    Status adopt_orphan();
-    Result<State> roll_back_orphan();
+    Status restore();
+    void resume_operation(const journal::OperationRecord& operation);
+    Status end_operation_without_traces();
+    Status give_to_a();
     std::string version_of_process(const instance::OperatorSwitch& a);
     Status preflight(const Update& update);
     void make_agents(const Update& update);
@@ -65,7 +68,7 @@ class SwitchSite : public Site, public Inspector {
     std::unique_ptr<journal::Journal> journal_;
     std::mutex mutex_;   // of what follows; the conductor's thread alone changes it
     std::shared_ptr<Pair> pair_;
-    // B's process, where B forwards for an earlier daemon that was killed. Then there is no pair.
+    // B's process, where B forwards for an earlier daemon that was killed, and the pair could not be taken over yet.
     std::shared_ptr<const Process> orphan_;
     std::mutex version_mutex_;
     std::pair<pid_t, std::string> known_version_;   // of the idle switch's process
@@ -75,6 +78,10 @@ class SwitchSite : public Site, public Inspector {
     Request request_;
     Health health_;
     StopFlag no_stop_;
+    std::string orphaned_because_;
+    std::chrono::steady_clock::time_point next_restoration_{};
+    std::optional<journal::OperationRecord> unfinished_;   // that the journal was told to go on with
+    std::optional<Resumed> interrupted_;
 };
 
 // The journal's record of a past operation, as a summary.

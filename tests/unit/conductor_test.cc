@@ -43,6 +43,7 @@ class FakeSite : public Site {
         return at_b ? State::failed_over : State::idle;
     }
     void end(const Summary&) override { ended++; }
+    std::optional<Resumed> take_interrupted() override { return std::exchange(interrupted, std::nullopt); }
     bool b_forwards() const override { return b_active; }
     Status can_operate() const override { return orphaned ? Status(make_error("B is an orphan")) : Status(); }
     Status watch(State) override { return sick ? Status(make_error("B died")) : Status(); }
@@ -55,6 +56,7 @@ class FakeSite : public Site {
     std::promise<void> waiting;
     std::vector<std::string> log;
     std::vector<Remedy> remedies;
+    std::optional<Resumed> interrupted;
 };
 
 Summary run(Conductor& conductor, Command command) {
@@ -222,6 +224,59 @@ TEST(Conductor, WithTheInstancesOfAnEarlierDaemonOnlyARollBackIsPossible) {
     EXPECT_EQ(summary.outcome, Outcome::rolled_back);
     EXPECT_EQ(summary.state, State::idle);
     EXPECT_TRUE(site.log.empty());
+}
+
+// What an earlier daemon was at when it ended in 'phases', the last of which is 'failed'.
+Resumed resumed(std::vector<Phase> rest, std::optional<Phase> failed = {}) {
+    Resumed one;
+    one.so_far.number = 7;
+    one.so_far.command = Command::upgrade;
+    one.so_far.phases = {{Phase::soak, {}, true, ""}};
+    one.rest.phases = std::move(rest);
+    one.rest.end = State::idle;
+    if (failed) {
+        one.rest.failed = Interrupted::Begun{*failed, Interrupted::Begun::State::failed, "port eth3: on fire"};
+    }
+    return one;
+}
+
+TEST(Conductor, GoesOnWithTheOperationOfAnEarlierDaemon) {
+    FakeSite site;
+    site.interrupted = resumed({Phase::soak, Phase::reprogram, Phase::retire});
+    Conductor conductor(site, State::failed_over);
+    for (int i = 0; i < 100 && conductor.busy(); i++) {
+        std::this_thread::sleep_for(20ms);
+    }
+    EXPECT_EQ(conductor.state(), State::idle);
+    EXPECT_EQ(site.number, 0u);   // none was begun
+    EXPECT_EQ(site.ended, 1);
+    EXPECT_EQ(conductor.operation()->number, 7u);
+    EXPECT_EQ(conductor.operation()->outcome, Outcome::done);
+    EXPECT_EQ(conductor.operation()->phases.size(), 4u);
+    EXPECT_THAT(site.log, ElementsAre("begin soak", "act soak", "begin reprogram", "act reprogram", "begin retire", "act retire"));
+}
+
+TEST(Conductor, WhileItGoesOnNothingElseBegins) {
+    FakeSite site;
+    site.interrupted = resumed({Phase::soak});
+    site.wait_at = Phase::soak;
+    Conductor conductor(site, State::failed_over);
+    EXPECT_THAT(conductor.submit(Request{}, [](const Summary&) {}).error().message, HasSubstr("is under way"));
+    site.waiting.get_future().wait();
+    EXPECT_TRUE(conductor.abort(StopFlag::Reason::rollback).ok());
+}
+
+TEST(Conductor, AppliesTheRemedyThatAnEarlierDaemonOwed) {
+    FakeSite site;
+    site.interrupted = resumed({Phase::reprogram}, Phase::soak);
+    Conductor conductor(site, State::failed_over);
+    for (int i = 0; i < 100 && conductor.busy(); i++) {
+        std::this_thread::sleep_for(20ms);
+    }
+    EXPECT_EQ(conductor.state(), State::idle);
+    EXPECT_THAT(site.remedies, ElementsAre(Remedy::roll_back));
+    EXPECT_TRUE(site.log.empty());
+    EXPECT_EQ(conductor.operation()->outcome, Outcome::rolled_back);
 }
 
 TEST(Conductor, WhenARemedyFailsItRestsWhereThePacketsAre) {
