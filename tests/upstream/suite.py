@@ -1,6 +1,6 @@
-"""Open vSwitch's own autotest suite, with a switch-over between two steps of each test.
+"""Open vSwitch's own autotest suites, with a switch-over between two steps of each test.
 
-The suite's files are read where they are and are not changed: what is generated is the list of them, with switch-over.at put in
+A suite's files are read where they are and are not changed: what is generated is the list of them, with a file of ours put in
 after the macros.
 """
 import json
@@ -31,6 +31,9 @@ compgen -v | while read -r name; do
 done
 """
 
+# Our file, and which of the suite's files are taken (a regular expression).
+SUITES = {"system-userspace-testsuite": ("switch-over", ".*"), "testsuite": ("state-only", "dpif-netdev|ofproto-dpif")}
+
 Test = namedtuple("Test", "number name")
 Outcome = namedtuple("Outcome", "result detail")  # result: ok, failed or skipped; detail: the line that says so, or why
 
@@ -42,10 +45,8 @@ class Suite:
     or None for the installed ones.
     """
 
-    name = "system-userspace-testsuite"
-
-    def __init__(self, paths, directory, ovs_src=None, switch=None):
-        self.directory = directory
+    def __init__(self, name, paths, directory, ovs_src=None, switch=None):
+        self.name, self.directory = name, directory
         self.ovs_src = pathlib.Path(ovs_src or paths["ovs_src"]).resolve()
         self.ovs_build = pathlib.Path(paths["ovs_build"])
         self.daemon = directory / "daemon"
@@ -53,7 +54,8 @@ class Suite:
         self.script = directory / "suite"
         self.tree = self._tree()
         self.daemon.mkdir(parents=True)   # a copy: the tree may be built anew meanwhile
-        shutil.copy2(pathlib.Path(paths["daemon"]) / "ovs-hitlessd", self.daemon)
+        for program in paths["programs"]:
+            shutil.copy2(program, self.daemon)
         self._generate(pathlib.Path(paths["m4"]))
         self.tests = list(self._list())
 
@@ -61,7 +63,7 @@ class Suite:
         self.directory.mkdir(parents=True, exist_ok=True)
         source = self.ovs_src / "tests" / f"{self.name}.at"
         wrapped = self.directory / "suite.at"
-        wrapped.write_text(with_switch_over(source.read_text()))
+        wrapped.write_text(with_switch_over(source.read_text(), *SUITES[self.name]))
         subprocess.run(["autom4te", "--language=autotest", "-I", m4, "-I", TOP, "-I", self.ovs_src, "-o", self.script, wrapped],
                        cwd=self.directory, check=True)
         # What it knows of the machine, as its own configure would tell it. It starts many programs to find that out: once.
@@ -135,17 +137,26 @@ class Suite:
             except OSError as error:
                 return Outcome("failed", str(error))
         result = outcome((directory / "output").read_text(errors="replace"))
+        left_out = pathlib.Path(environment["HITLESS_STEPS_FILE"] + ".reason")
+        if left_out.exists():
+            result = result._replace(detail=left_out.read_text().strip())
+            left_out.unlink()
         log = next(directory.glob("suite.dir/*/suite.log"), None)
         if result.result == "failed" and log:
             result = result._replace(detail=failed_check(result.detail, log.read_text(errors="replace")))
         return result
 
 
-def with_switch_over(text):
-    """The suite's list of files, with ours after its macros."""
-    lines = text.splitlines()
-    first_tests = next(i for i, line in enumerate(lines) if re.match(r"m4_include\(\[tests/(?!.*macros\.at)", line))
-    lines.insert(first_tests, "m4_include([tests/upstream/switch-over.at])")
+def with_switch_over(text, ours="switch-over", wanted=".*"):
+    """The suite's list of files: the macros, ours, and those of the tests that are wanted."""
+    lines, included = [], False
+    for line in text.splitlines():
+        tests = re.match(r"m4_include\(\[tests/(?!.*macros\.at)(.*)\.at\]", line)
+        if tests and not included:
+            lines.append(f"m4_include([tests/upstream/{ours}.at])")
+            included = True
+        if not tests or re.fullmatch(wanted, tests[1]):
+            lines.append(line)
     return "\n".join(lines) + "\n"
 
 
@@ -159,9 +170,22 @@ def outcome(output):
 
 
 def failed_check(place, log):
-    """'place', FILE:LINE, with the command that was checked there, as the log of the test has it."""
+    """'place', FILE:LINE, with the command that was checked there, as the log of the test has it, and whether only counters differ."""
     commands = re.findall(rf"^\S*{re.escape(place)}: (?!exit code)(.*)$", log, re.MULTILINE) if place else []
-    return f"{place}: {commands[-1][:200]}" if commands else place
+    detail = f"{place}: {commands[-1][:200]}" if commands else place
+    return detail + " (only counters)" if only_counters(log) else detail
+
+
+COUNTS = r"(n_packets|n_bytes|packets|bytes|packet_count|byte_count|packet_in_count|byte_in_count|used|idle_age|duration|hit|missed)[=:](never|[\d.s]*),? ?"
+
+
+def only_counters(log):
+    """Whether the outputs that are compared in 'log' differ in nothing but what counts or ages."""
+    sides = {"-": [], "+": []}
+    compared = log.partition("\n@@ ")[2].partition(".log:\n")[0]
+    for line in re.findall(r"^[-+](?!--|\+\+).*$", compared.partition("\n")[2], re.MULTILINE):
+        sides[line[0]].append(re.sub(COUNTS, "", line[1:]).strip(" ,"))
+    return bool(sides["-"]) and sorted(sides["-"]) == sorted(sides["+"])
 
 
 def load_paths(build):
