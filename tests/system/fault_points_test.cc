@@ -1,0 +1,179 @@
+// The daemon is killed at each of its fault points in turn (base/fault.h); the next one must complete or undo the operation.
+//
+// The points are read from the program itself, and made of the phases: none can be left out. One lab serves one after the other.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <sstream>
+#include <thread>
+
+#include "traffic_lab.h"
+#include "upgrade/plan.h"
+
+namespace hitless::test {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using upgrade::Phase;
+
+constexpr double kHoldDeadlineMs = 3000;     // of a daemon that nobody has configured
+constexpr double kMachineMs = 2000;          // what a machine that is busy adds, starting the next daemon among it
+
+std::vector<std::string> points() {
+    std::vector<std::string> names;
+    for (int i = 0; i <= static_cast<int>(Phase::retire); i++) {
+        for (const char* moment : {"begun", "acted", "ended"}) {
+            names.push_back(std::string(to_string(static_cast<Phase>(i))) + "." + moment);
+        }
+    }
+    auto text = run_checked({"readelf", "--string-dump=fault_points", HITLESSD});
+    std::istringstream lines(text ? *text : "");
+    for (std::string line; std::getline(lines, line);) {   // "  [     0]  hold.halted"
+        if (auto end = line.find("]  "); end != std::string::npos) {
+            names.push_back(line.substr(end + 3));
+        }
+    }
+    return names;
+}
+
+bool starts_with_one_of(const std::string& name, std::initializer_list<std::string_view> beginnings) {
+    return std::ranges::any_of(beginnings, [&](auto beginning) { return name.starts_with(beginning); });
+}
+
+// Whether packets are held at the point: those of the hold are lost with the daemon.
+bool in_hold(const std::string& point) {
+    return starts_with_one_of(point, {"hold.halted", "hold.acted", "hold.ended", "commit.begun", "commit.before-delta", "hold-back.acted",
+                                      "hold-back.ended", "commit-back.begun"});
+}
+
+// Whether A has had the packets all the time.
+bool before_release(const std::string& point) {
+    return starts_with_one_of(point, {"preflight.", "fetch.", "standby.", "copy.", "verify.", "hold.", "commit.begun",
+                                      "commit.before-delta"});
+}
+
+class FaultPoint : public ::testing::TestWithParam<std::string> {
+  protected:
+    void SetUp() override {
+        if (!std::getenv("HITLESS_IN_NAMESPACES")) {
+            GTEST_SKIP() << "to be run by tests/in-namespaces";
+        }
+        if (!lab_) {
+            lab_ = std::make_unique<TrafficLab>();
+        }
+        end_daemon();
+        start_daemon(GetParam());
+    }
+    void TearDown() override {
+        if (HasFailure()) {   // the next one gets a lab of its own
+            lab_.reset();
+        }
+    }
+    static void TearDownTestSuite() { lab_.reset(); }
+
+    static TrafficLab& lab() { return *lab_; }
+
+    void start_daemon(const std::string& fault_point) {
+        Words argv = {"env", "HITLESS_FAULT_POINT=" + fault_point, HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file",
+                      "--no-chdir", "--state-dir=" + lab().path("state"), std::string("--schema=") + HITLESS_SCHEMA};
+        if (fault_point.starts_with("put-back.")) {   // software that does not start in A's place (faulty_vswitchd.c) is put back
+            argv.insert(argv.begin() + 1, "HITLESS_FAULT=as-a");
+        }
+        lab().checked(argv);
+    }
+    void end_daemon() {
+        auto process = Process::open(lab().daemon_pid());
+        ASSERT_TRUE(process);
+        lab().run({"ovs-appctl", "-t", "ovs-hitlessd", "exit"});
+        ASSERT_TRUE(process->wait_end(10s));
+    }
+    std::string faulty_software() {
+        fs::create_directories(lab().path("faulty"));
+        fs::copy_file(FAULTY_VSWITCHD, lab().path("faulty/ovs-vswitchd"), fs::copy_options::skip_existing);
+        return lab().path("faulty");
+    }
+    // Carries out what comes by the point, until the daemon is dead.
+    bool dies() {
+        auto daemon = Process::open(lab().daemon_pid());
+        const std::string from = "--from=" + (GetParam().starts_with("put-back.") ? faulty_software() : lab().new_software());
+        if (starts_with_one_of(GetParam(), {"thaw."})) {
+            lab().appctl({"hitless/failover", from});
+            lab().appctl({"hitless/return"});
+        } else if (starts_with_one_of(GetParam(), {"roll-back."})) {
+            auto done = lab().appctl_meanwhile({"hitless/upgrade", from, "--soak=30"});
+            EXPECT_TRUE(lab().wait_for_phase({"soak"}));
+            EXPECT_TRUE(Process::from_pidfile(lab().path("run/hitless/b/ovs-vswitchd.pid"))->signal(SIGKILL));
+            done.get();
+        } else {
+            lab().appctl({"hitless/upgrade", from, "--soak=0"});
+        }
+        return daemon && daemon->wait_end(5s).ok();
+    }
+    bool comes_to_rest() {
+        std::string text;
+        for (int i = 0; i < 400; i++) {
+            text = lab().run({"ovs-appctl", "-t", "ovs-hitlessd", "hitless/status"}).standard_output;
+            if (text.substr(0, text.find('\n')).ends_with(": idle")) {
+                return true;
+            }
+            std::this_thread::sleep_for(50ms);
+        }
+        ADD_FAILURE() << text;
+        return false;
+    }
+    void expect_traffic_went_on(const LabTraffic::Count& count) {
+        std::cout << GetParam() << ": longest gap " << count.blackout_ms << " ms, lost " << count.lost << " of " << count.sent << "\n";
+        EXPECT_EQ(count.tcp_alive, count.tcp_connections);
+        EXPECT_EQ(count.tcp_corrupted, 0u);
+        EXPECT_EQ(count.duplicated + count.reordered, 0u);
+        if (in_hold(GetParam()) || GetParam().starts_with("roll-back.")) {   // a B that was killed loses what it had
+            EXPECT_LT(count.blackout_ms, kHoldDeadlineMs + kMachineMs);
+        } else {
+            EXPECT_EQ(count.lost, count.receive_drops);
+        }
+    }
+    std::string expected_result() {
+        return before_release(GetParam()) ? " failed "
+               : starts_with_one_of(GetParam(), {"roll-back.", "put-back."}) ? " rolled-back " : " done ";
+    }
+
+    static std::unique_ptr<TrafficLab> lab_;
+};
+
+std::unique_ptr<TrafficLab> FaultPoint::lab_;
+
+TEST_P(FaultPoint, IsOvercomeByTheNextDaemon) {
+    auto before = lab().snapshot();
+    before.erase("programs of the daemon");
+    LabTraffic traffic(lab());
+    before["TCP connections through NAT"] = lab().snapshot()["TCP connections through NAT"];
+    ASSERT_TRUE(dies()) << "the daemon did not come by " << GetParam();
+    start_daemon("");
+    ASSERT_TRUE(comes_to_rest());
+    auto history = lab().appctl({"hitless/history", "1"}).standard_output;
+    EXPECT_THAT(history, HasSubstr(expected_result()));
+    EXPECT_FALSE(fs::exists(lab().path("run/hitless")));
+    auto after = lab().snapshot();
+    for (const auto& [what, text] : before) {
+        EXPECT_EQ(text, after.at(what)) << what;
+    }
+    EXPECT_EQ(after.at("programs of the daemon"), "");
+    expect_traffic_went_on(traffic.stop());
+}
+
+INSTANTIATE_TEST_SUITE_P(Points, FaultPoint, ::testing::ValuesIn(points()), [](const auto& info) {
+    std::string name = info.param;
+    for (char& letter : name) {
+        letter = std::isalnum(static_cast<unsigned char>(letter)) ? letter : '_';
+    }
+    return name;
+});
+
+}  // namespace
+}  // namespace hitless::test
