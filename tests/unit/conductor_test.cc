@@ -25,7 +25,8 @@ class FakeSite : public Site {
         log.push_back("act " + std::string(to_string(phase)));
         if (phase == wait_at) {
             waiting.set_value();
-            stop.wait(5s);
+            for (int i = 0; i < 5000 && !going_on && !stop.wait(1ms); i++) {
+            }
             return stop.check();
         }
         if (phase == fail_at) {
@@ -42,6 +43,7 @@ class FakeSite : public Site {
         bool at_b = remedy == Remedy::stay || (remedy == Remedy::put_back && !sick);
         return at_b ? State::failed_over : State::idle;
     }
+    void go_on() { going_on = true; }   // with the phase that waits
     void end(const Summary&) override { ended++; }
     std::optional<Resumed> take_interrupted() override { return std::exchange(interrupted, std::nullopt); }
     bool b_forwards() const override { return b_active; }
@@ -52,7 +54,7 @@ class FakeSite : public Site {
     int ended = 0;
     std::optional<Phase> fail_at, wait_at;
     bool remedy_fails = false, b_active = false, orphaned = false;
-    std::atomic<bool> sick = false;
+    std::atomic<bool> sick = false, going_on = false;
     std::promise<void> waiting;
     std::vector<std::string> log;
     std::vector<Remedy> remedies;
@@ -318,6 +320,119 @@ TEST(Conductor, TheEndOfTheDaemonGivesUpAStandby) {
     Conductor conductor(site, State::standby);
     EXPECT_EQ(conductor.finish(), State::idle);
     EXPECT_EQ(site.log.back(), "act retire");
+}
+
+// Every event in every state, at rest and in each phase of each operation: what it is answered, and where the switch rests in the end.
+enum class Event { upgrade, failover, give_back, rollback, standby, retire, abort, roll_back_the_soak, exit, b_fails };
+constexpr Event kEvents[] = {Event::upgrade, Event::failover, Event::give_back, Event::rollback, Event::standby,
+                             Event::retire, Event::abort, Event::roll_back_the_soak, Event::exit, Event::b_fails};
+constexpr State kStates[] = {State::idle, State::standby, State::failed_over};
+
+std::optional<Command> command_of(Event event) {
+    if (event > Event::retire) {
+        return std::nullopt;
+    }
+    constexpr Command commands[] = {Command::upgrade,  Command::failover, Command::give_back,
+                                    Command::rollback, Command::standby,  Command::retire};
+    return commands[static_cast<int>(event)];
+}
+
+// What 'event' is answered; true: accepted.
+bool submit(Conductor& conductor, Event event) {
+    switch (event) {
+    case Event::abort:
+        return conductor.abort(StopFlag::Reason::abort).ok();
+    case Event::roll_back_the_soak:
+        return conductor.abort(StopFlag::Reason::rollback).ok();
+    default:
+        Request request;
+        request.command = *command_of(event);
+        return conductor.submit(request, [](const Summary&) {}).ok();
+    }
+}
+
+// 'condition' comes true soon.
+bool soon(const std::function<bool()>& condition) {
+    for (int i = 0; i < 500 && !condition(); i++) {
+        std::this_thread::sleep_for(10ms);
+    }
+    return condition();
+}
+
+TEST(Conductor, AnswersEveryEventInEveryStateAtRest) {
+    for (State state : kStates) {
+        for (Event event : kEvents) {
+            SCOPED_TRACE(testing::Message() << to_string(state) << ", event " << static_cast<int>(event));
+            FakeSite site;
+            site.b_active = state == State::failed_over;
+            Conductor conductor(site, state);
+            if (event == Event::exit) {
+                EXPECT_EQ(conductor.finish(), state == State::standby ? State::idle : state);
+                continue;
+            }
+            if (event == Event::b_fails) {
+                site.sick = true;
+                EXPECT_TRUE(soon([&] { return conductor.state() == State::idle && !conductor.busy(); }));
+                EXPECT_EQ(site.remedies.size(), state == State::idle ? 0u : 1u);
+                continue;
+            }
+            auto plan = command_of(event) ? make_plan(state, *command_of(event), false) : Result<Plan>(Error{"at rest"});
+            EXPECT_EQ(submit(conductor, event), plan.ok());
+            EXPECT_TRUE(soon([&] { return !conductor.busy(); }));
+            EXPECT_EQ(conductor.state(), plan ? plan->end : state);
+            EXPECT_EQ(site.log.size(), plan ? 2 * plan->phases.size() : 0u);
+        }
+    }
+}
+
+// In 'phase', which waits. What is not for this phase is refused, and harms nothing.
+void expect_answer_in_phase(State state, Command command, const Plan& plan, Phase phase, Event event) {
+    SCOPED_TRACE(testing::Message() << to_string(command) << " from " << to_string(state) << " in " << to_string(phase)
+                                    << ", event " << static_cast<int>(event));
+    FakeSite site;
+    site.wait_at = phase;
+    Conductor conductor(site, state);
+    Request request;
+    request.command = command;
+    std::promise<Summary> promise;
+    ASSERT_TRUE(conductor.submit(request, [&](const Summary& summary) { promise.set_value(summary); }).ok());
+    site.waiting.get_future().wait();
+    bool accepted = submit(conductor, event);
+    bool wanted = (event == Event::abort && (can_abort(phase) || phase == Phase::soak)) ||
+                  (event == Event::roll_back_the_soak && phase == Phase::soak);
+    EXPECT_EQ(accepted, wanted);
+    site.go_on();
+    Summary summary = promise.get_future().get();
+    if (!accepted) {
+        EXPECT_EQ(summary.outcome, Outcome::done);
+        EXPECT_EQ(summary.state, plan.end);
+        EXPECT_EQ(site.log.size(), 2 * plan.phases.size());
+    } else if (phase == Phase::soak) {
+        EXPECT_EQ(summary.outcome, Outcome::rolled_back);
+        EXPECT_EQ(summary.state, State::idle);
+    } else {
+        EXPECT_EQ(summary.outcome, Outcome::aborted);
+        EXPECT_EQ(summary.state, State::idle);
+    }
+}
+
+TEST(Conductor, AnswersEveryEventInEveryPhase) {
+    for (State state : kStates) {
+        for (int number = 0; number <= static_cast<int>(Command::retire); number++) {
+            auto command = static_cast<Command>(number);
+            auto plan = make_plan(state, command, false);
+            if (!plan) {
+                continue;
+            }
+            for (Phase phase : plan->phases) {
+                for (Event event : kEvents) {
+                    if (event < Event::exit) {   // the end of the daemon, and of B, have tests of their own
+                        expect_answer_in_phase(state, command, *plan, phase, event);
+                    }
+                }
+            }
+        }
+    }
 }
 
 }  // namespace
