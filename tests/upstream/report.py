@@ -50,7 +50,7 @@ def letters(result):
 def line(result):
     """What a test's results are, in one line, and what differs, in one line each."""
     details = sorted({f"{cell.mode} before step {cell.step}: {cell.detail}" for cell in result.cells if cell.verdict == "differ"})
-    return f"{result.number:4}: {result.name}  {letters(result) or 'skipped: ' + result.skipped}" + "".join(f"\n        {d}" for d in details)
+    return "\n        ".join([f"{result.number:4}: {result.name}  {letters(result) or 'skipped: ' + result.skipped}", *details])
 
 
 class Results:
@@ -58,6 +58,16 @@ class Results:
         self.suite, self.options, self.source = suite, options, source
         self.known = [entry for entry in known if entry["suite"] == suite]
         self.tests, self.seconds = [], 0.0
+
+    def add_earlier(self, document):
+        """Of the tests that have no results, those of an earlier document()."""
+        numbers = {test.number for test in self.tests}
+        for earlier in document["results"]:
+            if earlier["number"] not in numbers:
+                cells = [Cell(**{key: value for key, value in cell.items() if key != "verdict"}) for cell in earlier["cells"]]
+                self.tests.append(TestResult(earlier["number"], earlier["name"], earlier["steps"], cells, earlier["skipped"]))
+        self.tests.sort(key=lambda test: test.number)
+        self.seconds += document["seconds"]
 
     def known_reason(self, name, mode, detail):
         for entry in self.known:

@@ -176,7 +176,8 @@ def failed_check(place, log):
     return detail + " (only counters)" if only_counters(log) else detail
 
 
-COUNTS = r"(n_packets|n_bytes|packets|bytes|packet_count|byte_count|packet_in_count|byte_in_count|used|idle_age|duration|hit|missed)[=:](never|[\d.s]*),? ?"
+COUNTS = (r"(n_packets|n_bytes|packets|bytes|packet_count|byte_count|packet_in_count|byte_in_count|used|idle_age|duration|hit|missed)"
+          r"[=:](never|[\d.s]*),? ?")
 
 
 def only_counters(log):
