@@ -5,6 +5,7 @@
 #include "capabilities.h"
 #include "control/front.h"
 #include "options.h"
+#include "service_notice.h"
 #include "termination.h"
 #include "upgrade/conductor.h"
 #include "upgrade/switch_site.h"
@@ -61,8 +62,10 @@ int main(int argc, char* argv[]) {
         appctl::Adoption adoption(options.places.rundir.string(), front);
         auto at_rest = [&] { return !conductor.busy() && conductor.state() == upgrade::State::idle; };
 
+        ServiceNotice notice;
         adoption.run(at_rest());
         daemonize_complete();
+        notice.ready();
         VLOG_INFO("ovs-hitlessd %s started", HITLESS_VERSION);
         while (!exiting) {
             memory_run();
@@ -76,6 +79,7 @@ int main(int argc, char* argv[]) {
             adoption.run(at_rest());
             front.run();
             queue.run();
+            notice.run();
             unixctl_server_run(server);
             exiting |= termination.requested();
             if (exiting) {
@@ -85,10 +89,12 @@ int main(int argc, char* argv[]) {
             adoption.wait(at_rest());
             front.wait();
             queue.wait();
+            notice.wait();
             unixctl_server_wait(server);
             termination.wait();
             poll_block();
         }
+        notice.stopping();
         if (conductor.finish() == upgrade::State::failed_over) {
             VLOG_WARN("B is the active instance and goes on forwarding without ovs-hitlessd: start it again to bring A back");
             site.leave();
