@@ -115,6 +115,7 @@ struct Commands::Impl {
         report.version = version;
         report.state = conductor.busy() ? "upgrading" : std::string(to_string(conductor.state()));
         report.instances = inspector.instances();
+        report.problem = inspector.problem();
         report.operation = conductor.operation();
         return report;
     }

@@ -168,6 +168,9 @@ std::string status_table(const StatusReport& report) {
         }
         out += "\n";
     }
+    if (!report.problem.empty()) {
+        out += "  " + report.problem + "\n";
+    }
     if (report.operation) {
         out += "\n" + summary_table(*report.operation);
     }
@@ -188,6 +191,7 @@ Json::Value status_json(const StatusReport& report) {
         one["executable"] = instance.executable;
         value["instances"].append(one);
     }
+    value["problem"] = report.problem;
     value["operation"] = report.operation ? summary_json(*report.operation) : Json::Value();
     return value;
 }

@@ -14,6 +14,7 @@ struct StatusReport {
     std::string version;   // of the daemon
     std::string state;     // of the conductor, or "upgrading"
     std::vector<upgrade::InstanceStatus> instances;
+    std::string problem;                         // what keeps it from its work; empty: nothing
     std::optional<upgrade::Summary> operation;   // under way, or the last one
 };
 

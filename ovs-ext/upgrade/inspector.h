@@ -28,6 +28,8 @@ class Inspector {
   public:
     virtual ~Inspector() = default;
     virtual std::vector<InstanceStatus> instances() = 0;
+    // What keeps the daemon from its work, and what to do; empty: nothing.
+    virtual std::string problem() = 0;
     // Error when there is no bond: nothing is attached.
     virtual Result<datapath::Bond> bond() = 0;
     // Preflight alone. May take seconds.

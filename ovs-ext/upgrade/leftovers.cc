@@ -195,7 +195,10 @@ Status SwitchSite::restore() {
     };
     auto status = work();
     next_restoration_ = std::chrono::steady_clock::now() + kRestorationEvery;
-    orphaned_because_ = status ? "" : status.error().message;
+    {
+        std::lock_guard lock(mutex_);
+        orphaned_because_ = status ? "" : status.error().message;
+    }
     if (status && unfinished_) {
         resume_operation(*std::exchange(unfinished_, std::nullopt));
     } else if (status) {
@@ -245,7 +248,12 @@ Result<State> SwitchSite::recover() {
         return State::idle;
     }
     orphan_ = std::make_shared<const Process>(std::move(*b));
-    (void) restore().ok();   // else watch() tries again
+    if (!restore()) {   // watch() tries again; tools reach B meanwhile
+        auto a = instance::OperatorSwitch::find(places_.rundir.string());
+        if (a && !front_.serves(a->unixctl_path()) && front_.take_over(a->unixctl_path())) {
+            front_.set_active((places_.b_rundir() / "ovs-vswitchd.ctl").string());
+        }
+    }
     return State::failed_over;
 }
 

@@ -65,8 +65,8 @@ bool SwitchSite::b_forwards() const {
 Status SwitchSite::can_operate() const {
     if (orphan_) {
         return make_error("an earlier ovs-hitlessd ended while B was the active instance; B (process {}) forwards, and could not be "
-                          "taken over yet: {}; that is tried again all the time. Until then packets can only be brought back to A "
-                          "with the state that A had", orphan_->pid(), orphaned_because_);
+                          "taken over yet: {}; that is tried again every two seconds. Until then packets can only be brought back to "
+                          "A with the state that A had", orphan_->pid(), orphaned_because_);
     }
     return {};
 }
@@ -354,6 +354,12 @@ std::vector<InstanceStatus> SwitchSite::instances() {
         b = {"B", view.active == Side::B ? "active" : "standby", view.b_version, view.b_executable.string(), view.b->pid()};
     }
     return {a, b};
+}
+
+std::string SwitchSite::problem() {
+    std::lock_guard lock(mutex_);
+    auto able = can_operate();
+    return able ? "" : able.error().message + ": hitless/rollback";
 }
 
 Result<datapath::Bond> SwitchSite::bond() {

@@ -40,6 +40,7 @@ class SwitchSite : public Site, public Inspector {
 
     // Inspector.
     std::vector<InstanceStatus> instances() override;
+    std::string problem() override;
     Result<datapath::Bond> bond() override;
     Result<CheckReport> check(const Request& request) override;
     Result<std::vector<Summary>> history(uint64_t count) override;
@@ -70,6 +71,7 @@ class SwitchSite : public Site, public Inspector {
     std::shared_ptr<Pair> pair_;
     // B's process, where B forwards for an earlier daemon that was killed, and the pair could not be taken over yet.
     std::shared_ptr<const Process> orphan_;
+    std::string orphaned_because_;
     std::mutex version_mutex_;
     std::pair<pid_t, std::string> known_version_;   // of the idle switch's process
 
@@ -78,7 +80,6 @@ class SwitchSite : public Site, public Inspector {
     Request request_;
     Health health_;
     StopFlag no_stop_;
-    std::string orphaned_because_;
     std::chrono::steady_clock::time_point next_restoration_{};
     std::optional<journal::OperationRecord> unfinished_;   // that the journal was told to go on with
     std::optional<Resumed> interrupted_;

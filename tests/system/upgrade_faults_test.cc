@@ -340,6 +340,45 @@ TEST_F(Faults, ADaemonThatIsKilledWhileBForwardsForGoodIsFollowedByOneThatCanRet
     EXPECT_FALSE(fs::exists(lab().path("run/hitless")));
 }
 
+TEST_F(Faults, ADaemonThatCannotTakeBOverTellsWhyAndTriesAgain) {
+    make_lab();
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    failover();
+    kill_daemon();
+    fs::rename(lab().path("run/hitless/pair"), lab().path("pair.away"));
+    start_daemon();
+    EXPECT_EQ(lab().state(), "failed-over");
+    EXPECT_THAT(daemon({"hitless/status"}).standard_output, HasSubstr("run/hitless/pair: No such file"));
+    EXPECT_THAT(daemon({"hitless/return"}).standard_error, HasSubstr("could not be taken over yet"));
+    fs::rename(lab().path("pair.away"), lab().path("run/hitless/pair"));
+    for (int i = 0; i < 100 && !lab().status()["problem"].asString().empty(); i++) {
+        std::this_thread::sleep_for(50ms);
+    }
+    auto output = lab().appctl({"hitless/return"});
+    EXPECT_EQ(output.exit_status, 0) << output.standard_error;
+    expect_same(before);
+    expect_nothing_lost(traffic.stop());
+}
+
+TEST_F(Faults, WhereBCannotBeTakenOverARollBackGivesThePacketsToA) {
+    make_lab();
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    failover();
+    kill_daemon();
+    fs::remove(lab().path("run/hitless/pair"));
+    start_daemon();
+    EXPECT_THAT(daemon({"hitless/rollback"}).standard_error, HasSubstr(": rolled-back"));
+    EXPECT_EQ(lab().state(), "idle");
+    EXPECT_FALSE(fs::exists(lab().path("run/hitless")));
+    before.erase("TCP connections through NAT");   // those that began while B forwarded are unknown to A, and lost
+    expect_same(before);
+    auto count = traffic.stop();
+    std::cout << "outage " << count.blackout_ms << " ms, lost " << count.lost << " of " << count.sent << "\n";
+    EXPECT_LT(count.blackout_ms, 100);
+}
+
 TEST_F(Faults, WhenBDiesWithItsDaemonTheNextOneGivesThePacketsToA) {
     make_lab();
     auto before = lab().snapshot();
