@@ -107,17 +107,18 @@ void AttachedPort::take_over_stitch() {
         return;
     }
     static_cast<void>(in_namespace(context_.b_namespace.get(), [&]() -> Status {
-        stitches_.push_back(TRY(Attachment::adopt({leg->name, leg->ifindex, Hook::ingress}, context_.tc_method,
-                                                  stitch_pin("stitch_leg"))));
-        stitches_.push_back(TRY(Attachment::adopt({tap->name, tap->ifindex, Hook::ingress}, context_.tc_method,
-                                                  stitch_pin("stitch_tap"))));
+        for (const auto& [place, pin] : {std::pair{AttachmentPlace{tap->name, tap->ifindex, Hook::egress}, "b_out"},
+                                         {AttachmentPlace{leg->name, leg->ifindex, Hook::ingress}, "stitch_leg"},
+                                         {AttachmentPlace{tap->name, tap->ifindex, Hook::ingress}, "stitch_tap"}}) {
+            b_attachments_.push_back(TRY(Attachment::adopt(place, context_.tc_method, b_pin(pin))));
+        }
         return {};
     }).ok());
     stitched_ = {leg->ifindex, tap->ifindex};
 }
 
 // A filter in B's namespace ends with it: nothing to find later.
-std::string AttachedPort::stitch_pin(const char* name) const {
+std::string AttachedPort::b_pin(const char* name) const {
     return context_.tc_method == TcMethod::clsact ? ""
            : fmt::format("{}/link_{}_{}", context_.options.bpf_directory, index_, name);
 }
@@ -133,6 +134,20 @@ Status AttachedPort::put(int program, const std::string& device, unsigned ifinde
     }
     attachments_.push_back(TRY(Attachment::make(program, place, context_.tc_method, path)));
     return {};
+}
+
+Status AttachedPort::put_in_b(int program, const std::string& device, unsigned ifindex, Hook hook, const char* pin) {
+    AttachmentPlace place = {device, ifindex, hook};
+    return in_namespace(context_.b_namespace.get(), [&]() -> Status {
+        if (adopting_) {
+            if (auto there = Attachment::adopt(place, context_.tc_method, b_pin(pin))) {
+                b_attachments_.push_back(std::move(*there));
+                return {};
+            }
+        }
+        b_attachments_.push_back(TRY(Attachment::make(program, place, context_.tc_method, b_pin(pin))));
+        return {};
+    });
 }
 
 // In an order that never sends a packet to where nothing is ready: input comes last.
@@ -153,6 +168,8 @@ Status AttachedPort::put_programs() {
         TRY(put(programs.tap_out(), port_.name, entry_.port_ifindex, Hook::egress, "in"));
     } else {
         TRY(put(programs.port_out(), port_.name, entry_.port_ifindex, Hook::egress, "out"));
+        unsigned far = TRY(context_.b_links.get(port_.name)).ifindex;
+        TRY(put_in_b(programs.b_in(), port_.name, far, Hook::ingress, "b_in"));
         TRY(put(programs.port_in(), port_.name, entry_.port_ifindex, Hook::ingress, "rest"));
         TRY(put(programs.port_xdp(), port_.name, entry_.port_ifindex, Hook::xdp, "in"));
     }
@@ -169,30 +186,26 @@ Status AttachedPort::stitch() {
         return make_error("port {}: the standby has not made its tap yet: {}", port_.name, tap.error().message);
     }
     unsigned leg_ifindex = TRY(context_.b_links.get(far)).ifindex;
-    if (stitches_.size() == 2 && stitched_ == decltype(stitched_){leg_ifindex, tap->ifindex}) {
+    if (b_attachments_.size() == 3 && stitched_ == decltype(stitched_){leg_ifindex, tap->ifindex}) {
         return {};   // packets pass there now
     }
-    take_off_stitch();
+    take_off_in_b();
     // Packets of a hold come in a burst. Nothing passes there yet; A's tap keeps its queue, see Release::has_room().
     TRY(context_.b_links.change(port_.name, {.up = true, .mtu = {}, .tx_queue_length =
                                 std::max(tap->tx_queue_length, context_.options.hold_packets_per_port)}));
     TRY(context_.programs.put_stitch(leg_ifindex, tap->ifindex));
     TRY(context_.programs.put_stitch(tap->ifindex, leg_ifindex));
     stitched_ = {leg_ifindex, tap->ifindex};
-    return in_namespace(context_.b_namespace.get(), [&]() -> Status {
-        TRY(disable_ipv6(port_.name));
-        for (const auto& [device, ifindex, pin] :
-             {std::tuple{far, leg_ifindex, "stitch_leg"}, std::tuple{port_.name, tap->ifindex, "stitch_tap"}}) {
-            stitches_.push_back(TRY(Attachment::make(context_.programs.stitch(), {device, ifindex, Hook::ingress},
-                                                     context_.tc_method, stitch_pin(pin))));
-        }
-        return {};
-    });
+    TRY(in_namespace(context_.b_namespace.get(), [&] { return disable_ipv6(port_.name); }));
+    Programs& programs = context_.programs;
+    TRY(put_in_b(programs.b_out(), port_.name, tap->ifindex, Hook::egress, "b_out"));
+    TRY(put_in_b(programs.stitch(), far, leg_ifindex, Hook::ingress, "stitch_leg"));
+    return put_in_b(programs.stitch(), port_.name, tap->ifindex, Hook::ingress, "stitch_tap");
 }
 
-void AttachedPort::take_off_stitch() {
+void AttachedPort::take_off_in_b() {
     static_cast<void>(in_namespace(context_.b_namespace.get(), [&]() -> Status {
-        stitches_.clear();
+        b_attachments_.clear();
         return {};
     }).ok());
     for (unsigned ifindex : stitched_) {
@@ -214,8 +227,8 @@ Status AttachedPort::detach() {
     for (; !attachments_.empty(); attachments_.pop_back()) {
         note(attachments_.back().detach());
     }
-    if (!stitches_.empty()) {
-        take_off_stitch();
+    if (!b_attachments_.empty()) {
+        take_off_in_b();
     }
     hold_.reset();
     note(context_.a_links.remove(leg_name(context_.options.prefix, index_)));
@@ -230,7 +243,7 @@ void AttachedPort::abandon() {
     for (auto& attachment : attachments_) {
         attachment.release();
     }
-    for (auto& attachment : stitches_) {
+    for (auto& attachment : b_attachments_) {
         attachment.release();
     }
 }
@@ -247,7 +260,7 @@ uint64_t AttachedPort::take_new_drops() {
 
 bool AttachedPort::leg_up() const {
     auto leg = context_.a_links.get(leg_name(context_.options.prefix, index_));
-    return leg.ok() && leg->up && leg->running && (!port_.tap || !stitches_.empty());
+    return leg.ok() && leg->up && leg->running && !b_attachments_.empty();
 }
 
 }  // namespace hitless::datapath

@@ -74,10 +74,11 @@ class AttachedPort {
     Status make_hold();
     Status take_over(const steer_port& entry);
     void take_over_stitch();
-    std::string stitch_pin(const char* name) const;
+    std::string b_pin(const char* name) const;
     Status put_programs();
     Status put(int program, const std::string& device, unsigned ifindex, Hook hook, const char* pin);
-    void take_off_stitch();
+    Status put_in_b(int program, const std::string& device, unsigned ifindex, Hook hook, const char* pin);
+    void take_off_in_b();
     std::string far_name() const;
 
     SteeringContext& context_;
@@ -87,7 +88,7 @@ class AttachedPort {
     steer_port entry_{};
     std::optional<Hold> hold_;
     std::vector<Attachment> attachments_;           // taken off in reverse order
-    std::vector<Attachment> stitches_;              // in B's namespace
+    std::vector<Attachment> b_attachments_;         // in B's namespace: the stitch of a tap port; the end of another's leg
     std::vector<unsigned> stitched_;
     bool attached_ = false;
     bool adopting_ = false;                         // what is there is taken over

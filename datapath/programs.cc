@@ -199,6 +199,8 @@ int Programs::tap_out() const { return bpf_program__fd(skeleton_->progs.tap_out)
 int Programs::hold_in() const { return bpf_program__fd(skeleton_->progs.hold_in); }
 int Programs::hold_out() const { return bpf_program__fd(skeleton_->progs.hold_out); }
 int Programs::stitch() const { return bpf_program__fd(skeleton_->progs.stitch); }
+int Programs::b_in() const { return bpf_program__fd(skeleton_->progs.b_in); }
+int Programs::b_out() const { return bpf_program__fd(skeleton_->progs.b_out); }
 
 uint64_t Programs::word() const { return load_shared(control_->word); }
 void Programs::set_word(uint64_t word) { store_shared(control_->word, static_cast<__u64>(word)); }

@@ -36,6 +36,8 @@ class Programs {
     int hold_in() const;
     int hold_out() const;
     int stitch() const;
+    int b_in() const;
+    int b_out() const;
 
     // The control word: one store moves all ports. The deadline is written by set_deadline() before a word that needs it.
     uint64_t word() const;

@@ -49,7 +49,7 @@ Status remove_pieces(const SteeringOptions& options, Links& devices, const std::
     std::vector<std::string> wanted_pins;   // their beginnings
     for (const auto& port : ports) {
         wanted_devices.insert(leg_name(options.prefix, port.index));
-        for (const char* pin : {"leg_in", "out", "in", "stitch_leg", "stitch_tap"}) {
+        for (const char* pin : {"leg_in", "out", "in", "b_in", "b_out", "stitch_leg", "stitch_tap"}) {
             wanted_pins.push_back(fmt::format("link_{}_{}", port.index, pin));
         }
         for (unsigned ifindex : {port.port_ifindex, port.leg_ifindex}) {

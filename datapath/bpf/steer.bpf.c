@@ -13,6 +13,8 @@
 //   hold_in       tc ingress of a hold tap the daemon gives a held packet on: to the active side
 //   hold_out      tc egress of a hold tap  keeps the host's own noise out of the hold
 //   stitch        in B's namespace         joins the leg of a tap port with B's tap
+//   b_in          in B's namespace         at the tc ingress of a port's leg: hides input from B's own network stack
+//   b_out         in B's namespace         at the tc egress of B's taps: keeps in what B's own network stack sends
 
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -301,7 +303,22 @@ int stitch(struct __sk_buff *skb)
 {
     __u32 ifindex = skb->ifindex;
     __u32 *other = bpf_map_lookup_elem(&stitches, &ifindex);
+    skb->mark = mark;
     return other ? bpf_redirect(*other, 0) : TC_ACT_SHOT;
+}
+
+// The taps in B's namespace have the addresses of the host's (routing_copy.h). Its network stack would answer for them, beside the
+// host's, and take part in what B forwards. B's ovs-vswitchd has seen the packet by now: packet sockets come before tc.
+SEC("tc")
+int b_in(struct __sk_buff *skb __attribute__((unused)))
+{
+    return TC_ACT_SHOT;
+}
+
+SEC("tc")
+int b_out(struct __sk_buff *skb)
+{
+    return skb->mark == mark ? TC_ACT_UNSPEC : TC_ACT_SHOT;    // marked: stitched
 }
 
 char steer_license[] SEC("license") = "Dual BSD/GPL";

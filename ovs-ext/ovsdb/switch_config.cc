@@ -55,6 +55,9 @@ InterfaceConfig make_interface(const std::string& uuid, const Json::Value& row) 
     interface.mac_in_use = to_optional_string(row["mac_in_use"]);
     interface.mtu = to_optional_integer(row["mtu"]);
     interface.mtu_request = to_optional_integer(row["mtu_request"]);
+    StringMap bfd = to_map(row["bfd"]);
+    interface.bfd = bfd.count("enable") && bfd["enable"] == "true";
+    interface.cfm = to_optional_integer(row["cfm_mpid"]).has_value();
     return interface;
 }
 

@@ -30,6 +30,7 @@ struct InterfaceConfig {
     std::optional<std::string> error;
     std::optional<std::string> mac, mac_in_use;    // asked for; present
     std::optional<int64_t> mtu, mtu_request;       // bytes
+    bool bfd = false, cfm = false;                 // monitored by it
 };
 
 struct PortConfig {

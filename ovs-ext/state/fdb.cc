@@ -1,60 +1,13 @@
 #include "state/fdb.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
+
+#include "state/text.h"
 
 namespace hitless::state {
 
 namespace {
-
-constexpr uint32_t ofpp_local = 0xfffffffe;
-
-// The next word of 'text', which loses it; words are separated by blanks.
-std::string_view next_word(std::string_view& text) {
-    size_t start = text.find_first_not_of(" \t");
-    if (start == std::string_view::npos) {
-        text = {};
-        return {};
-    }
-    size_t end = text.find_first_of(" \t", start);
-    std::string_view word = text.substr(start, end == std::string_view::npos ? end : end - start);
-    text = end == std::string_view::npos ? std::string_view{} : text.substr(end);
-    return word;
-}
-
-std::string_view next_line(std::string_view& text) {
-    size_t end = text.find('\n');
-    std::string_view line = text.substr(0, end);
-    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
-    return line;
-}
-
-template <typename Number>
-bool parse_number(std::string_view text, Number& number, int base = 10) {
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-    return error == std::errc() && end == text.data() + text.size();
-}
-
-bool parse_mac(std::string_view text, MacAddress& mac) {
-    if (text.size() != 17) {
-        return false;
-    }
-    for (size_t i = 0; i < mac.size(); i++) {
-        if (!parse_number(text.substr(3 * i, 2), mac[i], 16) || (i < 5 && text[3 * i + 2] != ':')) {
-            return false;
-        }
-    }
-    return true;
-}
-
-std::string format_mac(const MacAddress& mac) {
-    return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-}
-
-std::string format_port(uint32_t port) {
-    return port == ofpp_local ? "LOCAL" : std::to_string(port);
-}
 
 bool has_word(const Error& error, std::string_view words) {
     return error.message.find(words) != std::string::npos;
@@ -92,10 +45,7 @@ Result<std::vector<MacEntry>> parse_fdb(const std::string& bridge, std::string_v
         }
         MacEntry entry{.bridge = bridge};
         std::string_view port = next_word(rest), vlan = next_word(rest), mac = next_word(rest), age = next_word(rest);
-        bool numbered = port == "LOCAL" || parse_number(port, entry.port);
-        if (port == "LOCAL") {
-            entry.port = ofpp_local;
-        }
+        bool numbered = parse_port(port, entry.port);
         if (port.empty() || age.empty() || !parse_number(vlan, entry.vlan) || !parse_mac(mac, entry.mac)) {
             return make_error("bridge {}: fdb/show: cannot understand '{}'", bridge, line.substr(0, 200));
         }
@@ -143,11 +93,8 @@ Result<MacEntry> to_mac_entry(const Entry& entry) {
     MacEntry result;
     std::string_view value = entry.value, port = next_word(value);
     result.is_static = next_word(value) == "static";
-    if (entry.key.size() < tail_length || (port != "LOCAL" && !parse_number(port, result.port))) {
+    if (entry.key.size() < tail_length || !parse_port(port, result.port)) {
         return make_error("fdb: damaged entry with value '{}'", entry.value);
-    }
-    if (port == "LOCAL") {
-        result.port = ofpp_local;
     }
     const auto* tail = reinterpret_cast<const uint8_t*>(entry.key.data() + entry.key.size() - tail_length);
     result.bridge = entry.key.substr(0, entry.key.size() - tail_length);

@@ -1,11 +1,15 @@
 #include "state/kinds.h"
 
+#include "state/bonds.h"
 #include "state/conntrack_settings.h"
 #include "state/fdb.h"
 #include "state/flows.h"
 #include "state/groups.h"
+#include "state/mdb.h"
 #include "state/meters.h"
 #include "state/tlv_map.h"
+#include "state/tunnel_neighbours.h"
+#include "state/user_routes.h"
 
 namespace hitless::state {
 
@@ -21,7 +25,11 @@ Kinds all_kinds(KindOptions options) {
     auto conntrack = std::make_unique<Conntrack>(std::move(options.conntrack), kinds.sequence_check);
     kinds.conntrack = conntrack.get();
     kinds.list.push_back(std::move(conntrack));
+    kinds.list.push_back(std::make_unique<Bonds>());   // before what is learnt by packets: the members that are not active drop some
     kinds.list.push_back(std::make_unique<Fdb>());
+    kinds.list.push_back(std::make_unique<Mdb>());
+    kinds.list.push_back(std::make_unique<UserRoutes>());
+    kinds.list.push_back(std::make_unique<TunnelNeighbours>());
     return kinds;
 }
 

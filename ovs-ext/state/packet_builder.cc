@@ -164,4 +164,61 @@ Packet build_learning_frame(const MacAddress& mac, uint16_t vlan) {
     return frame;
 }
 
+namespace {
+
+// Of routers or hosts that a message is for: 224.0.0.x and ff02::x.
+std::array<uint8_t, 16> link_scope_group(bool v6, uint8_t last) {
+    std::array<uint8_t, 16> address{};
+    address[0] = v6 ? 0xff : 224;
+    address[1] = v6 ? 0x02 : 0;
+    address[v6 ? 15 : 3] = last;
+    return address;
+}
+
+// RFC 1112 section 6.4, RFC 2464 section 7.
+MacAddress multicast_mac(const Tuple& tuple) {
+    const auto& to = tuple.destination;
+    if (tuple.v6) {
+        return {0x33, 0x33, to[12], to[13], to[14], to[15]};
+    }
+    return {0x01, 0x00, 0x5e, static_cast<uint8_t>(to[1] & 0x7f), to[2], to[3]};
+}
+
+void insert_vlan_tag(Packet& frame, uint16_t vlan) {
+    uint8_t tag[4];
+    put16(tag, ethertype_vlan);
+    put16(tag + 2, vlan & 0x0fff);
+    frame.insert(frame.begin() + 12, tag, tag + sizeof tag);
+}
+
+}  // namespace
+
+Packet build_multicast(const MulticastMessage& message) {
+    static constexpr uint8_t types[2][3] = {{0x16, 0x17, 0x11}, {131, 132, 130}};   // IGMPv2, MLD: report, leave, query
+    static constexpr uint8_t source_mac[6] = {0x01, 0x00, 0x5e, 0x00, 0x00, 0x01};
+    Tuple tuple;
+    tuple.v6 = message.v6;
+    tuple.protocol = static_cast<uint8_t>(message.v6 ? +IPPROTO_ICMPV6 : +IPPROTO_IGMP);
+    tuple.destination = message.what == MulticastMessage::report  ? message.group
+                        : message.what == MulticastMessage::leave ? link_scope_group(message.v6, 2)
+                                                                  : link_scope_group(message.v6, 1);
+    // A documentation address and a link-local one: a querier's must not be zero.
+    tuple.source = message.v6 ? std::array<uint8_t, 16>{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}
+                              : std::array<uint8_t, 16>{192, 0, 2, 1};
+    size_t group_at = message.v6 ? 8 : 4, group_length = message.v6 ? 16 : 4;
+    Frame frame = start_frame(tuple, group_at + group_length);
+    frame.payload()[0] = types[message.v6][message.what];
+    if (message.what != MulticastMessage::query) {
+        std::memcpy(frame.payload() + group_at, message.group.data(), group_length);
+    }
+    finish_checksum(frame, tuple, 2, message.v6);
+    MacAddress destination_mac = multicast_mac(tuple);
+    std::memcpy(frame.bytes.data(), destination_mac.data(), destination_mac.size());
+    std::memcpy(frame.bytes.data() + 6, source_mac, sizeof source_mac);
+    if (message.vlan) {
+        insert_vlan_tag(frame.bytes, message.vlan);
+    }
+    return std::move(frame.bytes);
+}
+
 }  // namespace hitless::state

@@ -37,4 +37,15 @@ Packet build_datagram(const Tuple& tuple);
 // VLAN tag where 'vlan' is not 0.
 Packet build_learning_frame(const MacAddress& mac, uint16_t vlan);
 
+// What hosts and routers say of multicast groups: IGMPv2 (RFC 2236), MLD (RFC 2710).
+struct MulticastMessage {
+    enum What { report, leave, query } what = report;
+    bool v6 = false;
+    std::array<uint8_t, 16> group{};   // network byte order, IPv4 in the first four bytes; not for a query, which asks for all
+    uint16_t vlan = 0;                 // 0: no tag
+};
+
+// From a multicast MAC address, which no switch learns.
+Packet build_multicast(const MulticastMessage& message);
+
 }  // namespace hitless::state

@@ -24,6 +24,7 @@
 #include "datapath/host_settings.h"
 #include "datapath/process_sockets.h"
 #include "datapath/promiscuous.h"
+#include "datapath/routing_copy.h"
 #include "datapath/steering.h"
 #include "instance/control.h"
 #include "instance/operator_switch.h"
@@ -82,6 +83,8 @@ struct Pair {
     journal::Config settings;
     std::optional<software::Release> release;
 
+    Notes notes;   // of other threads
+
     // From standby.
     datapath::HostSettings host_settings;
     std::optional<datapath::NamedNamespace> b_namespace;
@@ -93,6 +96,7 @@ struct Pair {
     std::unique_ptr<datapath::Steering> steering;
     std::vector<datapath::Port> ports;
     std::optional<instance::StandbySwitch> b;
+    std::unique_ptr<datapath::RoutingCopy> routing;   // adds to 'notes', on its own thread
     std::optional<instance::Control> a_control, b_control;
     std::optional<datapath::ProcessSockets> a_sockets, b_sockets;
     int a_receive_buffer_bytes = 0;   // of A's packet sockets before; 0: unknown
@@ -103,7 +107,6 @@ struct Pair {
     std::optional<control::Gate> gate;
     std::unique_ptr<BControllers> b_controllers;   // while B is active
     state::Snapshot timed_flows;                   // A's, whose timeouts were taken away before it was frozen
-    Notes notes;
     // Of ports that were added while B is active, under steering_mutex: taps that A has not made, devices that A does not hold.
     std::set<std::string> own_taps;
     std::map<std::string, datapath::Promiscuous> new_promiscuous;

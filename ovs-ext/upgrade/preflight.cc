@@ -1,6 +1,7 @@
 #include "upgrade/preflight.h"
 
 #include <algorithm>
+#include <set>
 
 namespace hitless::upgrade {
 namespace {
@@ -22,25 +23,51 @@ bool is_tap(const InterfaceConfig& interface) {
     return interface.type == "internal" || interface.type == "tap";
 }
 
+// Tunnels that the userspace datapath itself makes (lib/netdev-vport.c in OVS 3.1; srv6 from 3.2 on): nothing to steer, their
+// packets pass other ports.
+bool is_tunnel(const InterfaceConfig& interface) {
+    static const std::set<std::string> types = {"vxlan", "geneve", "gre", "ip6gre", "erspan", "ip6erspan", "gtpu", "srv6"};
+    return types.count(interface.type) > 0;
+}
+
+bool is_steered_type(const InterfaceConfig& interface) {
+    return interface.type.empty() || interface.type == "system" || is_tap(interface);
+}
+
+void examine_tunnel(const InterfaceConfig& interface, Findings& findings) {
+    if (is_true(interface.options, "seq") || interface.type == "erspan" || interface.type == "ip6erspan") {
+        findings.warnings.push_back(fmt::format("interface {}: the sequence numbers of its tunnel packets start anew at each "
+                                                "toggle", interface.name));
+    }
+}
+
 void examine_interface(const InterfaceConfig& interface, Findings& findings) {
     const std::string& type = interface.type;
-    if (type != "" && type != "system" && !is_tap(interface) && type != "patch") {
-        findings.refusals.push_back(
-            fmt::format("interface {}: type {} cannot be carried; only system, internal, tap and patch can", interface.name, type));
-    } else if (!opened(interface) && type != "patch") {
+    if (is_tunnel(interface)) {
+        examine_tunnel(interface, findings);
+    } else if (!is_steered_type(interface) && type != "patch") {
+        findings.refusals.push_back(fmt::format("interface {}: type {} cannot be carried; only system, internal, tap, patch and the "
+                                                "tunnels of the userspace datapath can", interface.name, type));
+    }
+    if (!opened(interface) && is_steered_type(interface)) {
         findings.warnings.push_back(fmt::format("interface {}: the switch could not open it ({}); it stays so",
                                                 interface.name, interface.error.value_or("no OpenFlow port")));
     }
-    if (is_true(interface.other_config, "bfd")) {
-        findings.warnings.push_back(fmt::format("interface {}: BFD sessions start anew", interface.name));
+    for (const auto& [monitored, protocol] : {std::pair{interface.bfd, "BFD"}, {interface.cfm, "CFM"}}) {
+        if (monitored) {
+            findings.warnings.push_back(fmt::format("interface {}: {} starts anew at each toggle; the other end may take the link for "
+                                                    "broken meanwhile", interface.name, protocol));
+        }
     }
 }
 
 void examine_port(const PortConfig& port, Findings& findings) {
     if (port.interfaces.size() > 1 && port.lacp.value_or("off") != "off") {
-        findings.warnings.push_back(fmt::format("port {}: LACP negotiates anew after each toggle", port.name));
-    } else if (port.interfaces.size() > 1) {
-        findings.warnings.push_back(fmt::format("port {}: the bond's assignment of flows to members is not carried", port.name));
+        findings.warnings.push_back(fmt::format("port {}: LACP negotiates anew after each toggle; the bond's packets are lost until it "
+                                                "has", port.name));
+    } else if (port.interfaces.size() > 1 && port.bond_mode.value_or("active-backup") != "active-backup") {
+        findings.warnings.push_back(fmt::format("port {}: which member a flow leaves by is decided anew at each toggle (bond_mode {})",
+                                                port.name, *port.bond_mode));
     }
     if (port.has_qos) {
         findings.warnings.push_back(fmt::format("port {}: while B is active its packets go to the default queue", port.name));
@@ -60,10 +87,7 @@ void examine_bridge(const BridgeConfig& bridge, Findings& findings) {
         findings.refusals.push_back(fmt::format("bridge {}: the switch has not set it up yet; try again when it has", bridge.name));
     }
     if (bridge.stp || bridge.rstp) {
-        findings.warnings.push_back(fmt::format("bridge {}: spanning tree negotiates anew after each toggle", bridge.name));
-    }
-    if (bridge.mcast_snooping) {
-        findings.warnings.push_back(fmt::format("bridge {}: multicast groups are learned anew after each toggle", bridge.name));
+        findings.warnings.push_back(fmt::format("bridge {}: spanning tree negotiates anew after each toggle; ports forward nothing until it has", bridge.name));
     }
     if (bridge.has_netflow || bridge.has_sflow || bridge.has_ipfix) {
         findings.warnings.push_back(fmt::format("bridge {}: nothing is exported to flow collectors while B is active", bridge.name));
@@ -109,7 +133,7 @@ std::vector<datapath::Port> steered_ports(const ovsdb::SwitchConfig& config) {
         for (const auto& port : bridge.ports) {
             for (const auto& interface : port.interfaces) {
                 bool local = interface.name == bridge.name;
-                if (interface.type != "patch" && (local || opened(interface))) {
+                if (interface.type != "patch" && !is_tunnel(interface) && (local || opened(interface))) {
                     ports.push_back({interface.name, local || is_tap(interface)});
                 }
             }

@@ -18,7 +18,7 @@ struct Findings {
 
 Findings examine(const ovsdb::SwitchConfig& config, const instance::CommandLine& command_line);
 
-// The ports that need steering: all but patch ports and those that the switch could not open.
+// The ports that need steering: all but patch ports, tunnels and those that the switch could not open.
 std::vector<datapath::Port> steered_ports(const ovsdb::SwitchConfig& config);
 
 // The bridges with their controllers, as control/controllers_plan.h wants them.

@@ -2,6 +2,7 @@
 
 #include "upgrade/live_changes.h"
 #include "upgrade/phases.h"
+#include "upgrade/tunnels.h"
 
 namespace hitless::upgrade {
 namespace {
@@ -35,6 +36,7 @@ Status take_over_packets(Pair& pair, const Places& places) {
     // Whatever has become of A's share of the ports' promiscuous mode, and of the earlier daemon's.
     pair.promiscuous = TRY(datapath::Promiscuous::hold(devices));
     TRY(pair.steering->stitch());
+    TRY(follow_routing(pair, places));
     return pair.steering->learn_tcp(true);
 }
 

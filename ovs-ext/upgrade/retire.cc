@@ -34,6 +34,7 @@ Status run_retire(Step& step) {
     }
     pair.dummy.reset();
     FAULT_POINT("retire.gate-lifted");
+    pair.routing.reset();
     if (pair.steering) {
         std::lock_guard lock(pair.steering_mutex);
         note(pair.steering->detach_all());

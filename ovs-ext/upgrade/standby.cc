@@ -6,6 +6,7 @@
 #include "ovsdb/clone.h"
 #include "upgrade/phases.h"
 #include "upgrade/preflight.h"
+#include "upgrade/tunnels.h"
 
 namespace hitless::upgrade {
 namespace {
@@ -190,10 +191,12 @@ Status run_standby(Step& step) {
         std::lock_guard lock(pair.steering_mutex);
         TRY(pair.steering->stitch());
     }
+    TRY(follow_routing(pair, step.places));
     TRY(compare_ports(step));
     pair.b_sockets = TRY(datapath::ProcessSockets::open(pair.b->process().pid()));
     TRY(pair.b_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
     open_control(pair, step.places);
+    TRY(wait_for_tunnels(pair));
     return step.enter_role(Side::B, "standby");
 }
 

@@ -86,6 +86,12 @@ std::string DummySwitch::appctl(const std::vector<std::string>& arguments) const
     return run(argv);
 }
 
+std::string DummySwitch::vsctl(const std::vector<std::string>& arguments) const {
+    std::vector<std::string> argv{"ovs-vsctl", "--db=unix:" + directory_ + "/db.sock", "--timeout=30"};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    return run(argv);
+}
+
 std::string DummySwitch::run(std::vector<std::string> argv) const {
     ProgramOptions options;
     for (const char* name : {"OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR"}) {

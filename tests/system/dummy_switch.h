@@ -25,6 +25,7 @@ class DummySwitch {
     std::string ofctl(const std::string& command, const std::string& bridge,
                       const std::vector<std::string>& arguments = {}) const;
     std::string appctl(const std::vector<std::string>& arguments) const;
+    std::string vsctl(const std::vector<std::string>& arguments) const;
     const std::string& directory() const { return directory_; }
 
   private:

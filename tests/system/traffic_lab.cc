@@ -271,11 +271,18 @@ LabTraffic::Count LabTraffic::stop() {
     for (auto& program : programs_) {
         ping_text = must(program.get());
     }
-    auto udp = parse_json(contents(directory_ + "/udp"))["total"];
+    auto report = parse_json(contents(directory_ + "/udp"));
+    auto udp = report["total"];
     auto tcp = parse_json(contents(directory_ + "/tcp"));
     Count count;
     count.sent = udp["sent"].asUInt64();
     count.lost = udp["lost"].asUInt64();
+    for (const auto& stream : report["flows"]) {
+        count.lost_by_stream.push_back(stream["lost"].asUInt64());
+        if (stream["lost"].asUInt64()) {
+            count.losses += stream["source"].asString() + " to " + stream["destination"].asString() + stream["losses"].toStyledString();
+        }
+    }
     count.duplicated = udp["duplicated"].asUInt64();
     count.reordered = udp["reordered"].asUInt64();
     count.address_changes = udp["address_changes"].asUInt64();

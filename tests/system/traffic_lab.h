@@ -71,6 +71,8 @@ class LabTraffic {
         uint64_t sent = 0, lost = 0, duplicated = 0, reordered = 0, address_changes = 0;
         double blackout_ms = 0;
         uint64_t receive_drops = 0;     // by this machine after the switch had delivered them: it was too busy to measure
+        std::vector<uint64_t> lost_by_stream;   // of UDP, in the order of the flows; 'both' makes two of one
+        std::string losses;                     // which packets of which stream, as text
         uint64_t tcp_connections = 0, tcp_alive = 0, tcp_corrupted = 0;
         uint64_t pings = 0, pings_lost = 0, pings_duplicated = 0, pings_reordered = 0;
     };

@@ -58,11 +58,27 @@ TEST(Preflight, RefusesTheKernelDatapath) {
 
 TEST(Preflight, RefusesInterfacesThatCannotBeSteered) {
     auto config = good_switch();
-    config.bridges[0].ports.push_back(port({interface("vx0", "vxlan", 7)}));
+    config.bridges[0].ports.push_back(port({interface("lisp0", "lisp", 7)}));
     config.bridges[0].ports.push_back(port({interface("dpdk0", "dpdk", 8)}));
     EXPECT_THAT(examine(config, good_command_line()).refusals,
-                ElementsAre("interface vx0: type vxlan cannot be carried; only system, internal, tap and patch can",
-                            "interface dpdk0: type dpdk cannot be carried; only system, internal, tap and patch can"));
+                ElementsAre("interface lisp0: type lisp cannot be carried; only system, internal, tap, patch and the tunnels of the "
+                            "userspace datapath can",
+                            "interface dpdk0: type dpdk cannot be carried; only system, internal, tap, patch and the tunnels of the "
+                            "userspace datapath can"));
+}
+
+TEST(Preflight, TakesTunnelsOfTheUserspaceDatapath) {
+    auto config = good_switch();
+    for (const char* type : {"vxlan", "geneve", "gre", "ip6gre", "gtpu"}) {
+        config.bridges[0].ports.push_back(port({interface(std::string(type) + "0", type, 7)}));
+    }
+    EXPECT_THAT(examine(config, good_command_line()).refusals, IsEmpty());
+    EXPECT_THAT(examine(config, good_command_line()).warnings, IsEmpty());
+    EXPECT_EQ(steered_ports(config).size(), 2u);   // br0 and eth1
+
+    config.bridges[0].ports[2].interfaces[0].options["seq"] = "true";
+    EXPECT_THAT(examine(config, good_command_line()).warnings,
+                ElementsAre("interface vxlan0: the sequence numbers of its tunnel packets start anew at each toggle"));
 }
 
 TEST(Preflight, RefusesWhatItCouldNotStartAgain) {
@@ -100,8 +116,23 @@ TEST(Preflight, WarnsOfWhatNegotiatesAnew) {
     config.bridges[0].ports.push_back(bond);
     Findings findings = examine(config, good_command_line());
     EXPECT_THAT(findings.refusals, IsEmpty());
-    EXPECT_THAT(findings.warnings, ElementsAre("bridge br0: spanning tree negotiates anew after each toggle",
-                                               "port eth2: LACP negotiates anew after each toggle"));
+    EXPECT_THAT(findings.warnings,
+                ElementsAre("bridge br0: spanning tree negotiates anew after each toggle; ports forward nothing until it has",
+                            "port eth2: LACP negotiates anew after each toggle; the bond's packets are lost until it has"));
+}
+
+TEST(Preflight, WarnsOfBalancedBondsAndMonitoredLinksAlone) {
+    auto config = good_switch();
+    config.bridges[0].mcast_snooping = true;
+    auto eth4 = interface("eth4", "", 4), eth5 = interface("eth5", "", 5);
+    eth4.bfd = eth5.cfm = true;
+    config.bridges[0].ports.push_back(port({interface("eth2", "", 2), interface("eth3", "", 3)}));
+    config.bridges[0].ports.push_back(port({eth4, eth5}));
+    config.bridges[0].ports.back().bond_mode = "balance-slb";
+    EXPECT_THAT(examine(config, good_command_line()).warnings,
+                ElementsAre("port eth4: which member a flow leaves by is decided anew at each toggle (bond_mode balance-slb)",
+                            "interface eth4: BFD starts anew at each toggle; the other end may take the link for broken meanwhile",
+                            "interface eth5: CFM starts anew at each toggle; the other end may take the link for broken meanwhile"));
 }
 
 TEST(SteeredPorts, AreAllThatTheSwitchHasOpenedButPatchPorts) {

@@ -1,0 +1,41 @@
+// Any text may come: the parsers must end, and what they take for an entry must survive its canonical form.
+#include <cstdlib>
+
+#include "state/bonds.h"
+#include "state/mdb.h"
+#include "state/tunnel_neighbours.h"
+#include "state/user_routes.h"
+
+namespace {
+
+template <typename Value, typename Decode>
+void expect_same(const std::vector<Value>& values, Decode decode) {
+    for (const Value& value : values) {
+        auto again = decode(to_entry(value));
+        if (!again.ok() || *again != value) {
+            std::abort();
+        }
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    using namespace hitless::state;
+    std::string_view text(reinterpret_cast<const char*>(data), size);
+    if (auto entries = parse_mdb("br0", text)) {
+        expect_same(*entries, to_multicast_entry);
+    }
+    if (auto routes = parse_user_routes(text)) {
+        expect_same(*routes, to_user_route);
+    }
+    for (const Entry& entry : parse_bonds(text)) {
+        (void) Bonds().describe(entry);
+    }
+    if (auto neighbours = parse_tunnel_neighbours(text)) {
+        for (const Entry& entry : *neighbours) {
+            (void) TunnelNeighbours().describe(entry);
+        }
+    }
+    return 0;
+}
