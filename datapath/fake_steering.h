@@ -87,6 +87,8 @@ class FakeSteering : public Steering {
 
     std::optional<LearnedTcp> learned(const TcpDirection&) const override { return std::nullopt; }
 
+    Result<bool> send_to_host(const std::array<uint8_t, 16>&, std::span<const uint8_t>) override { return false; }
+
     Status detach_all() override {
         return call("detach_all", [&]() -> Status {
             if (attached_ && (bond_.halted || bond_.active != Side::A)) {

@@ -132,7 +132,7 @@ Status Programs::load_and_map() {
 
 std::vector<bpf_map*> Programs::maps() const {
     auto& maps = skeleton_->maps;
-    return {maps.control, maps.ports, maps.counters, maps.stamps, maps.stitches, maps.learned};
+    return {maps.control, maps.ports, maps.counters, maps.stamps, maps.stitches, maps.learned, maps.hosts};
 }
 
 // The maps, and the constants (secret and mark) that programs loaded later must share.
@@ -296,6 +296,18 @@ std::optional<LearnedTcp> Programs::learned(const TcpDirection& direction) const
     learned.seen = std::chrono::nanoseconds(state.seen_ns);
     return learned;
 }
+
+std::optional<steer_host> Programs::host(const std::array<uint8_t, 16>& address) const {
+    steer_host_key key;
+    std::memcpy(key.address, address.data(), address.size());
+    steer_host host;
+    if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.hosts), &key, &host)) {
+        return std::nullopt;
+    }
+    return host;
+}
+
+uint32_t Programs::mark() const { return skeleton_->rodata->mark; }
 
 void Programs::unpin() {
     for (const auto& path : pins_) {

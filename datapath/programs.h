@@ -61,6 +61,10 @@ class Programs {
     bool stitched(unsigned ifindex, unsigned other_ifindex) const;
 
     std::optional<LearnedTcp> learned(const TcpDirection& direction) const;
+    // The way to a host whose segments were learned, as they came in.
+    std::optional<steer_host> host(const std::array<uint8_t, 16>& address) const;
+    // Of packets that pass the ports' gates.
+    uint32_t mark() const;
 
     void unpin();
 

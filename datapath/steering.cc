@@ -8,6 +8,7 @@
 
 #include "datapath/attached_port.h"
 #include "datapath/b_namespace.h"
+#include "datapath/host_sender.h"
 #include "datapath/release.h"
 #include "datapath/softnet.h"
 
@@ -92,6 +93,7 @@ class KernelSteering : public Steering {
     std::optional<LearnedTcp> learned(const TcpDirection& direction) const override {
         return context_ ? context_->programs.learned(direction) : std::nullopt;
     }
+    Result<bool> send_to_host(const std::array<uint8_t, 16>& host, std::span<const uint8_t> packet) override;
     Status detach_all() override;
 
   private:
@@ -104,6 +106,7 @@ class KernelSteering : public Steering {
     std::vector<std::unique_ptr<AttachedPort>> ports_;
     Side active_ = Side::A;
     bool halted_ = false, learning_ = false;
+    Fd sender_;   // opened when first needed
     Clock::time_point halted_at_, deadline_;
 };
 
@@ -292,6 +295,18 @@ Status KernelSteering::learn_tcp(bool on) {
     return {};
 }
 
+Result<bool> KernelSteering::send_to_host(const std::array<uint8_t, 16>& host, std::span<const uint8_t> packet) {
+    auto way = context_ ? context_->programs.host(host) : std::nullopt;
+    if (!way || way->l2_length > STEER_L2_MAX) {
+        return false;
+    }
+    if (!sender_) {
+        sender_ = TRY(open_sender(context_->programs.mark()));
+    }
+    TRY(send_frame(sender_, *way, packet));
+    return true;
+}
+
 Status KernelSteering::detach_all() {
     if (!context_) {
         return {};
@@ -305,6 +320,7 @@ Status KernelSteering::detach_all() {
             first = status;
         }
     }
+    sender_ = {};
     context_->programs.unpin();
     context_.reset();
     return first;

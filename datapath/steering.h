@@ -116,6 +116,11 @@ class Steering {
     // None: no segment was seen.
     virtual std::optional<LearnedTcp> learned(const TcpDirection& direction) const = 0;
 
+    // Sends 'packet', which begins with its IP header, out of the port at which a host's TCP segments came in while learning was on,
+    // in a frame to it; the active instance sees nothing of it. 'host' as in TcpDirection. False: no segment of it has come in, or by
+    // a tap.
+    virtual Result<bool> send_to_host(const std::array<uint8_t, 16>& host, std::span<const uint8_t> packet) = 0;
+
     // Takes everything away, and puts back what was changed on the host. Only with A active and no halt. Safe to call twice.
     virtual Status detach_all() = 0;
 };

@@ -142,7 +142,7 @@ int port_xdp(struct xdp_md *ctx)
         return bpf_redirect(port->hold_ifindex, 0);
     }
     if (word & STEER_LEARN) {
-        tcp_learn(data, end);
+        tcp_learn(data, end, ifindex);
     }
     if (destination == TO_A) {
         COUNT(c->to_a);

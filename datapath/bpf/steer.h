@@ -13,6 +13,7 @@ enum {
     STEER_MAX_PORTS = 1024,     // ports attached at one time
     STEER_STAMPS = 512,         // arrival times kept per port, see struct steer_stamps
     STEER_LEARNED = 262144,     // TCP directions learned at one time
+    STEER_HOSTS = 65536,        // hosts whose port and link-layer header are known at one time
 };
 
 // The control word. Zero: everything goes to A, and A's output passes.
@@ -78,6 +79,20 @@ struct steer_tcp_state {
     __u8 flags;             // all TCP flags seen, ored
     __u32 reserved;
     __u64 seen_ns;          // CLOCK_MONOTONIC, of the last segment
+};
+
+// What precedes the IP header of a packet of this address, and where it came in.
+struct steer_host_key {
+    __u8 address[16];       // as in struct steer_tcp_key
+};
+
+enum { STEER_L2_MAX = 22 }; // Ethernet with two VLAN tags
+
+struct steer_host {
+    __u32 ifindex;          // of the port
+    __u8 l2_length;
+    __u8 l2[STEER_L2_MAX];
+    __u8 reserved[5];
 };
 
 // A packet that goes back into a port's ingress passes XDP there a second time: it carries this header, which XDP takes off.

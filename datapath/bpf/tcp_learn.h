@@ -18,6 +18,13 @@ struct {
     __type(value, struct steer_tcp_state);
 } learned SEC(".maps");
 
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, STEER_HOSTS);
+    __type(key, struct steer_host_key);
+    __type(value, struct steer_host);
+} hosts SEC(".maps");
+
 struct vlan_tag {
     __be16 tci;
     __be16 ethertype;
@@ -99,8 +106,28 @@ static __always_inline void tcp_learn_segment(struct steer_tcp_key *key, const s
     bpf_map_update_elem(&learned, key, &fresh, BPF_ANY);
 }
 
-// 'data': an Ethernet frame, with up to two VLAN tags. Fragments and IPv6 extension headers are left out.
-static __always_inline void tcp_learn(void *data, void *end)
+// How the sender of a frame is reached: at the port 'ifindex', by the frame's own header with the addresses exchanged. Most frames
+// say what the one before said.
+static __always_inline void learn_host(const __u8 *address, const void *data, const void *end, __u32 l2_length, __u32 ifindex)
+{
+    const __u8 *l2 = data;
+    if (l2 + STEER_L2_MAX > (const __u8 *) end || (l2[0] & 1)) {
+        return;
+    }
+    struct steer_host_key key;
+    struct steer_host host = {.ifindex = ifindex, .l2_length = l2_length};
+    __builtin_memcpy(key.address, address, sizeof key.address);
+    __builtin_memcpy(host.l2, l2, STEER_L2_MAX);
+    struct steer_host *known = bpf_map_lookup_elem(&hosts, &key);
+    if (known && known->ifindex == ifindex && *(__u64 *) (known->l2 + 3) == *(__u64 *) (host.l2 + 3)) {
+        return;   // the second half of one address and the first of the other: enough to tell that a host has moved
+    }
+    bpf_map_update_elem(&hosts, &key, &host, BPF_ANY);
+}
+
+// 'data': an Ethernet frame, with up to two VLAN tags. Fragments and IPv6 extension headers are left out. 'ifindex': the port at
+// whose hosts the sender is; 0: a host behind a tap.
+static __always_inline void tcp_learn(void *data, void *end, __u32 ifindex)
 {
     struct ethhdr *eth = data;
     if ((void *) (eth + 1) > end) {
@@ -108,6 +135,7 @@ static __always_inline void tcp_learn(void *data, void *end)
     }
     __be16 ethertype = eth->h_proto;
     void *next = eth + 1;
+    __u32 l2_length = sizeof *eth;
     for (int i = 0; i < 2; i++) {
         struct vlan_tag *tag = next;
         if (ethertype != bpf_htons(ETH_P_8021Q) && ethertype != bpf_htons(ETH_P_8021AD)) {
@@ -118,6 +146,7 @@ static __always_inline void tcp_learn(void *data, void *end)
         }
         ethertype = tag->ethertype;
         next = tag + 1;
+        l2_length += sizeof *tag;
     }
     struct steer_tcp_key key = {};
     struct tcphdr *tcp;
@@ -149,13 +178,16 @@ static __always_inline void tcp_learn(void *data, void *end)
         return;
     }
     tcp_learn_segment(&key, tcp, end, payload);
+    if (ifindex) {
+        learn_host(key.source, data, end, l2_length, ifindex);
+    }
 }
 
 static __always_inline void tcp_learn_skb(struct __sk_buff *skb)
 {
     // Enough for the headers; the linear part may be shorter. Two VLAN tags, IPv6 and TCP with all options: 122 bytes.
     bpf_skb_pull_data(skb, skb->len < 128 ? skb->len : 128);
-    tcp_learn((void *) (long) skb->data, (void *) (long) skb->data_end);
+    tcp_learn((void *) (long) skb->data, (void *) (long) skb->data_end, 0);
 }
 
 #endif
