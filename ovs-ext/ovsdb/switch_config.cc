@@ -2,23 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
+
+#include "ovsdb/rows.h"
 
 namespace hitless::ovsdb {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-
-using Rows = std::map<std::string, Json::Value>;   // by uuid
-
-Rows rows_by_uuid(const Json::Value& result) {
-    Rows rows;
-    for (const auto& row : result["rows"]) {
-        rows[row["_uuid"][1].asString()] = row;
-    }
-    return rows;
-}
 
 struct Tables {
     Rows bridges, ports, interfaces, controllers;
