@@ -59,12 +59,12 @@ std::string transfer_lines(const upgrade::Summary& summary) {
     if (summary.transfers.empty()) {
         return "";
     }
-    std::string out = fmt::format("\n  {:<18} {:>6} {:>9} {:>9} {:>9} {:>9} {:>12}\n", "state kind", "way", "copied",
-                                  "identical", "differing", "in hold", "time");
+    std::string out = fmt::format("\n  {:<18} {:>6} {:>9} {:>9} {:>9} {:>9} {:>12} {:>18}\n", "state kind", "way", "copied",
+                                  "identical", "differing", "in hold", "time", "longest request");
     for (const auto& record : summary.transfers) {
-        out += fmt::format("  {:<18} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9.1f} ms\n", record.kind,
+        out += fmt::format("  {:<18} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9.1f} ms {:>15.1f} ms\n", record.kind,
                            record.sender == Side::A ? "A->B" : "B->A", record.copied, record.identical,
-                           record.differing, record.delta, milliseconds(record.duration));
+                           record.differing, record.delta, milliseconds(record.duration), milliseconds(record.longest_request));
     }
     return out;
 }
@@ -135,6 +135,7 @@ Json::Value summary_json(const upgrade::Summary& summary) {
         transfer["differing"] = count(record.differing);
         transfer["delta"] = count(record.delta);
         transfer["duration_us"] = duration_us(record.duration);
+        transfer["longest_request_us"] = duration_us(record.longest_request);
         value["transfers"].append(transfer);
     }
     value["holds"] = Json::Value(Json::arrayValue);
@@ -167,6 +168,9 @@ std::string status_table(const StatusReport& report) {
             out += fmt::format(", pid {}, Open vSwitch {}, {}", instance.pid, instance.version, instance.executable);
         }
         out += "\n";
+        if (instance.unchecked_tcp) {
+            out += fmt::format("     does not check TCP sequence numbers: those of {} connections are not known\n", instance.unchecked_tcp);
+        }
     }
     if (!report.problem.empty()) {
         out += "  " + report.problem + "\n";
@@ -189,6 +193,7 @@ Json::Value status_json(const StatusReport& report) {
         one["pid"] = instance.pid ? Json::Value(static_cast<Json::Int64>(instance.pid)) : Json::Value();
         one["version"] = instance.version;
         one["executable"] = instance.executable;
+        one["unchecked_tcp"] = count(instance.unchecked_tcp);
         value["instances"].append(one);
     }
     value["problem"] = report.problem;

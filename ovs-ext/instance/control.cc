@@ -1,5 +1,8 @@
 #include "instance/control.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace hitless::instance {
 
 std::vector<std::string> Control::bridges() const {
@@ -15,11 +18,22 @@ Result<std::string> Control::call(const std::string& command,
     if (!unixctl_) {
         unixctl_ = TRY(unixctl::Client::connect(paths_.unixctl));
     }
+    auto began = std::chrono::steady_clock::now();
     auto reply = unixctl_->call(command, arguments, limit);
+    auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
+    longest_call_ = std::max(longest_call_, took);
     if (!reply) {
         unixctl_.reset();   // it may be broken: the next call connects anew
     }
     return reply;
+}
+
+std::chrono::microseconds Control::take_longest_request() {
+    auto longest = std::exchange(longest_call_, {});
+    for (auto& [bridge, session] : openflow_) {
+        longest = std::max(longest, session.take_longest_request());
+    }
+    return longest;
 }
 
 Result<openflow::Connection*> Control::openflow(const std::string& bridge) {

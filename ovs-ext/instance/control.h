@@ -37,6 +37,10 @@ class Control {
     Result<std::string> call(const std::string& command, const std::vector<std::string>& arguments = {},
                              std::chrono::milliseconds limit = unixctl::Client::default_limit);
 
+    // The longest that a single request of all that were answered since the last call of this took: while its main thread
+    // works on one, the instance forwards nothing.
+    std::chrono::microseconds take_longest_request();
+
     // The session with 'bridge'; owned by this object, valid as long as it. A failed one is opened anew.
     Result<openflow::Connection*> openflow(const std::string& bridge);
 
@@ -46,6 +50,7 @@ class Control {
   private:
     Side side_;
     ControlPaths paths_;
+    std::chrono::microseconds longest_call_{};
     std::optional<unixctl::Client> unixctl_;
     std::map<std::string, openflow::Connection> openflow_;
 };

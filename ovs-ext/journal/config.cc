@@ -27,6 +27,17 @@ Result<size_t> count(const Settings& settings, const char* key, int64_t minimum,
     return static_cast<size_t>(TRY(number(settings, key, minimum, maximum, static_cast<int64_t>(absent))));
 }
 
+Result<bool> truth(const Settings& settings, const char* key, bool absent) {
+    auto setting = settings.find(key);
+    if (setting == settings.end()) {
+        return absent;
+    }
+    if (setting->second != "true" && setting->second != "false") {
+        return make_error("database hitless, table Hitless, other_config:{}: \"{}\" is neither true nor false", key, setting->second);
+    }
+    return setting->second == "true";
+}
+
 }  // namespace
 
 Result<Config> parse_config(const Settings& settings) {
@@ -39,6 +50,7 @@ Result<Config> parse_config(const Settings& settings) {
         TRY(count(settings, "receive-buffer-bytes", 212'992, 1 << 30, config.receive_buffer_bytes));
     config.history_max = TRY(count(settings, "history-max", 1, 10'000, config.history_max));
     config.releases_max = TRY(count(settings, "releases-max", 1, 100, config.releases_max));
+    config.probe_idle_tcp = TRY(truth(settings, "probe-idle-tcp", config.probe_idle_tcp));
     return config;
 }
 

@@ -17,10 +17,11 @@ struct Config {
     size_t receive_buffer_bytes = 33554432;
     size_t history_max = 100;                        // operations
     size_t releases_max = 5;
+    bool probe_idle_tcp = false;
 };
 
 // Keys that are absent have their default, keys that are not known are left alone, as everywhere in OVS. A value that is no
-// decimal number within the allowed range is an Error that names key, value and range.
+// decimal number within the allowed range, or neither true nor false, is an Error that names key, value and range.
 Result<Config> parse_config(const std::map<std::string, std::string>& other_config);
 
 }  // namespace hitless::journal

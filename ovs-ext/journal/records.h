@@ -28,6 +28,7 @@ struct TransferRecord {
     Side sender = Side::A;
     uint64_t copied = 0, identical = 0, differing = 0, delta = 0;
     microseconds duration{};
+    microseconds longest_request{};                     // of those to the sender
 };
 
 struct MessageRecord {

@@ -106,6 +106,7 @@ void compose_transfers(ovsdb_idl_txn* txn, hitlessrec_upgrade* row, const Operat
             hitlessrec_transfer_set_differing(transfer, static_cast<int64_t>(record.differing));
             hitlessrec_transfer_set_delta(transfer, static_cast<int64_t>(record.delta));
             hitlessrec_transfer_set_duration_us(transfer, record.duration.count());
+            hitlessrec_transfer_set_longest_request_us(transfer, record.longest_request.count());
         });
     hitlessrec_upgrade_set_transfers(row, rows.data(), rows.size());
 }
@@ -278,7 +279,8 @@ OperationRecord read_operation(const hitlessrec_upgrade& row) {
         operation.transfers.push_back(
             {transfer->kind, side_of(transfer->sender), static_cast<uint64_t>(transfer->copied),
              static_cast<uint64_t>(transfer->identical), static_cast<uint64_t>(transfer->differing),
-             static_cast<uint64_t>(transfer->delta), microseconds(transfer->duration_us)});
+             static_cast<uint64_t>(transfer->delta), microseconds(transfer->duration_us),
+             microseconds(transfer->longest_request_us)});
     }
     for (const auto& [position, message] : by_position(row.messages, row.n_messages)) {
         operation.messages.push_back(

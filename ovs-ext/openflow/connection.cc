@@ -45,6 +45,7 @@ struct Connection::Session {
     uint32_t last_xid = 0;
     bool usable = true;
     EventHandler event;
+    std::chrono::microseconds longest_request{};
 
     // Sends the 'n' messages that produce(0...n - 1) makes, each asked for when there is room for it, and gives received
     // ones to consume() until that returns true for "was the last".
@@ -213,6 +214,8 @@ Result<Connection> Connection::open(const std::string& path, const std::string& 
     return Connection(std::move(session));
 }
 
+std::chrono::microseconds Connection::take_longest_request() { return std::exchange(session_->longest_request, {}); }
+
 const std::string& Connection::name() const {
     return session_->name;
 }
@@ -316,9 +319,13 @@ Result<std::vector<std::vector<Message>>> Connection::requests(std::vector<Messa
     if (requests.empty()) {
         return replies;
     }
+    auto spoke = std::chrono::steady_clock::now();
     TRY(session_->transfer(
         requests.size(), [&](size_t i) { return to_buffer(requests[i], first_xid + i); },
         [&](Buffer message) {
+            auto now = std::chrono::steady_clock::now();
+            session_->longest_request = std::max(session_->longest_request,
+                                                 std::chrono::duration_cast<std::chrono::microseconds>(now - std::exchange(spoke, now)));
             uint32_t index = xid_of(message.get()) - first_xid;
             const auto* data = static_cast<const uint8_t*>(message->data);
             if (index >= requests.size()) {

@@ -56,6 +56,9 @@ class Connection {
     // Runs 'packets' one after the other, each to its end before the next, and waits for the last.
     Status packet_outs(std::span<const PacketOut> packets);
 
+    // The longest that the switch was silent while it owed the answer to a request(), since the last call of this.
+    std::chrono::microseconds take_longest_request();
+
     const std::string& name() const;
 
     // False once the session has broken: open another.

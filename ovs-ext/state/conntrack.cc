@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <map>
-
-#include "state/conntrack_parser.h"
+#include <set>
 
 namespace hitless::state {
 
@@ -82,8 +81,7 @@ std::vector<uint16_t> emptied_zones(const Snapshot& dumped, const std::vector<Co
         counts[connection.zone].second++;
     }
     for (const Entry& entry : dumped) {
-        auto zone = static_cast<uint16_t>(static_cast<uint8_t>(entry.key[0]) << 8 | static_cast<uint8_t>(entry.key[1]));
-        if (auto count = counts.find(zone); count != counts.end()) {
+        if (auto count = counts.find(zone_of(entry)); count != counts.end()) {
             count->second.first++;
         }
     }
@@ -98,59 +96,59 @@ std::vector<uint16_t> emptied_zones(const Snapshot& dumped, const std::vector<Co
 
 }  // namespace
 
+Conntrack::Conntrack(ConntrackOptions options, std::shared_ptr<SequenceCheck> check)
+    : options_(std::move(options)), reader_(std::move(options_.zones)), check_(std::move(check)),
+      copies_(options_.copies ? std::move(options_.copies) : std::make_shared<TcpCopies>()) {}
+
 const TimeoutPolicy& Conntrack::timeouts(uint16_t zone) const {
     auto own = options_.zone_timeouts.find(zone);
     return own == options_.zone_timeouts.end() ? options_.timeouts : own->second;
 }
 
 Result<Snapshot> Conntrack::dump(instance::Control& from) {
-    std::string text = TRY(from.call("dpctl/dump-conntrack", {"-m", "-s"}));
     Known& side = known(from.side());
     side.fading.clear();
+    size_t helpers = 0;
     Snapshot snapshot;
-    snapshot.reserve(std::count(text.begin(), text.end(), '\n'));
-    TRY(parse_conntrack_dump(text, [&](const Connection& parsed) {
+    TRY(reader_.read(from, [&](const Connection& parsed) {
         Connection connection = parsed;
         if (connection.original.protocol != IPPROTO_TCP) {
             infer_direction(connection, timeouts(connection.zone));
-            if (side.target && connection.timeout_s < fading_s) {
-                side.fading.push_back(connection);
-            }
         } else if (connection.peer[0].state == TcpState::closed) {
             return;   // about to be replaced by the SYN that closed it
         }
+        if (side.target && connection.timeout_s < fading_s && !is_closed(connection)) {
+            side.fading.push_back(connection);
+        }
+        helpers += connection.helper.empty() ? 0 : 1;
         snapshot.push_back(to_entry(connection));
     }));
     std::sort(snapshot.begin(), snapshot.end(), by_key);
     // A connection that was made anew while it was printed is there twice.
     auto same_key = [](const Entry& a, const Entry& b) { return a.key == b.key; };
     snapshot.erase(std::unique(snapshot.begin(), snapshot.end(), same_key), snapshot.end());
-    forget_ended(side, snapshot);
+    copies_->forget_ended(from.side(), snapshot);
     if (side.target) {
+        copies_->adopt(from.side(), snapshot);
         side.dumped = snapshot;
         side.touched.clear();
+    } else {
+        helpers_ = helpers;
     }
     return snapshot;
 }
 
-void Conntrack::forget_ended(Known& side, const Snapshot& dumped) {
-    for (auto copy = side.tcp_copies.begin(); copy != side.tcp_copies.end();) {
-        const Entry* entry = find(dumped, copy->first);
-        auto now = entry ? from_entry(*entry) : Result<Connection>(Error{"ended"});
-        copy = !now || is_closed(*now) ? side.tcp_copies.erase(copy) : std::next(copy);
+Conntrack::Known& Conntrack::begin_target(Side to) {
+    Known& side = known(to);
+    if (!side.target) {
+        known(other(to)) = {};
+        side.target = true;
     }
+    return side;
 }
 
 Status Conntrack::load(instance::Control& to, const Changes& changes) {
-    Known& side = known(to.side());
-    if (!side.target) {
-        side.target = true;
-        Known& source = known(other(to.side()));
-        source.target = false;
-        source.dumped.clear();
-        source.touched.clear();
-        source.fading.clear();
-    }
+    Known& side = begin_target(to.side());
     std::vector<Connection> gone = TRY(decode(changes.remove));
     std::vector<Connection> wanted = TRY(decode(changes.add));
     std::vector<openflow::PacketOut> packets;
@@ -170,11 +168,7 @@ Status Conntrack::load(instance::Control& to, const Changes& changes) {
             side.touched.insert(entry.key);
         }
     }
-    TRY(create(to, std::move(wanted), std::move(packets)));
-    if (connections_without_numbers(to.side())) {
-        TRY(check_->suspend(to));
-    }
-    return {};
+    return create(to, std::move(wanted), std::move(packets));
 }
 
 Status Conntrack::remove(instance::Control& to, const std::vector<Connection>& connections) {
@@ -188,7 +182,7 @@ Status Conntrack::remove(instance::Control& to, const std::vector<Connection>& c
     }
     std::vector<openflow::PacketOut> packets;
     for (const Connection& connection : connections) {
-        side.tcp_copies.erase(key_of(connection));
+        copies_->of(to.side()).erase(key_of(connection));
         if (std::binary_search(zones.begin(), zones.end(), connection.zone)) {
             continue;
         }
@@ -211,13 +205,18 @@ Status Conntrack::create(instance::Control& to, std::vector<Connection> connecti
     std::sort(late, connections.end(), [](const Connection& a, const Connection& b) {
         return a.reply.destination_port < b.reply.destination_port;
     });
-    Known& side = known(to.side());
+    TcpCopies::Map& copies = copies_->of(to.side());
     for (const Connection& connection : connections) {
-        std::optional<TcpNumbers> numbers;
         if (connection.original.protocol == IPPROTO_TCP && !is_closed(connection)) {
-            numbers = learn_numbers(connection, options_.sequences);
-            side.tcp_copies.insert_or_assign(key_of(connection), TcpCopy{connection, numbers});
+            copies.insert_or_assign(key_of(connection), TcpCopy{connection, learn_numbers(connection, options_.sequences)});
         }
+    }
+    if (connections_without_numbers(to.side())) {   // first: their packets need not be within any window then, either
+        TRY(check_->suspend(to));
+    }
+    for (const Connection& connection : connections) {
+        auto copy = copies.find(key_of(connection));
+        auto numbers = copy == copies.end() ? std::nullopt : copy->second.numbers;
         TRY(append_creation(connection, numbers, packets));
         if (packets.size() >= packets_per_batch) {
             TRY(send(to, packets));
@@ -227,15 +226,8 @@ Status Conntrack::create(instance::Control& to, std::vector<Connection> connecti
 }
 
 Status Conntrack::refresh(instance::Control& to) {
-    Known& side = known(to.side());
-    std::vector<openflow::PacketOut> packets;
-    for (const Connection& connection : side.fading) {
-        if (!side.touched.count(key_of(connection))) {   // those loaded since have their full time
-            append_keep_alive(connection, packets);
-        }
-    }
-    side.fading.clear();
-    TRY(send(to, packets));
+    begin_target(to.side());
+    TRY(keep_alive(to));
     TRY(move_windows(to));
     if (!connections_without_numbers(to.side())) {
         TRY(check_->resume(to));
@@ -243,46 +235,112 @@ Status Conntrack::refresh(instance::Control& to) {
     return {};
 }
 
-Status Conntrack::move_windows(instance::Control& to) {
-    if (!options_.sequences) {
-        return {};
-    }
+Status Conntrack::keep_alive(instance::Control& to) {
+    Known& side = known(to.side());
     std::vector<openflow::PacketOut> packets;
+    for (const Connection& connection : side.fading) {
+        std::string key = key_of(connection);
+        if (side.touched.count(key)) {
+            continue;   // those loaded since have their full time
+        }
+        std::optional<TcpNumbers> numbers;
+        if (connection.original.protocol == IPPROTO_TCP) {
+            auto copy = copies_->of(to.side()).find(key);
+            if (copy == copies_->of(to.side()).end() || (copy->second.seen && !copy->second.numbers)) {
+                continue;   // no packet that its windows would take is known
+            }
+            numbers = copy->second.numbers;
+        }
+        append_keep_alive(connection, numbers, packets);
+    }
+    side.fading.clear();
+    return send(to, packets);
+}
+
+// Appends what moves the windows of connections whose numbers have been learnt or have gone far. Returns those that must be made
+// anew for it.
+std::vector<Connection> Conntrack::append_moves(Side side, std::vector<openflow::PacketOut>& packets) {
     std::vector<Connection> again;
-    for (auto& [key, copy] : known(to.side()).tcp_copies) {
+    if (!options_.sequences) {
+        return again;
+    }
+    for (auto& [key, copy] : copies_->of(side)) {
         auto numbers = learn_numbers(copy.connection, options_.sequences);
         if (!numbers || (copy.numbers && is_near(*copy.numbers, *numbers))) {
             continue;
         }
-        bool movable = copy.numbers && numbers->original - copy.numbers->original < movable_distance &&
-                       numbers->reply - copy.numbers->reply < movable_distance;
-        if (movable && append_window_move(copy.connection, *numbers, packets)) {
+        bool ahead = copy.numbers && numbers->original - copy.numbers->original < movable_distance &&
+                     numbers->reply - copy.numbers->reply < movable_distance;
+        if (ahead ? append_window_move(copy.connection, *numbers, packets) : append_window_walk(copy.connection, *numbers, packets)) {
             copy.numbers = numbers;
         } else {
             again.push_back(copy.connection);
         }
     }
-    if (!packets.empty()) {
-        bool was_suspended = check_->suspended(to.side());
-        TRY(check_->suspend(to));
-        Status sent = send(to, packets);
-        if (!was_suspended) {
-            TRY(check_->resume(to));
-        }
-        TRY(std::move(sent));
+    return again;
+}
+
+// Sends 'packets' while 'to' does not check windows.
+Status Conntrack::send_unchecked(instance::Control& to, std::vector<openflow::PacketOut>& packets) {
+    if (packets.empty()) {
+        return {};
     }
+    bool was_suspended = check_->suspended(to.side());
+    TRY(check_->suspend(to));
+    Status sent = send(to, packets);
+    if (!was_suspended) {
+        TRY(check_->resume(to));
+    }
+    return sent;
+}
+
+Status Conntrack::move_windows(instance::Control& to) {
+    std::vector<openflow::PacketOut> packets;
+    std::vector<Connection> again = append_moves(to.side(), packets);
+    TRY(send_unchecked(to, packets));
     TRY(remove(to, again));
     return create(to, std::move(again), {});
+}
+
+Status Conntrack::settle(instance::Control& active, bool look) {
+    if (!connections_without_numbers(active.side())) {
+        return check_->resume(active);
+    }
+    if (look) {
+        std::set<uint16_t> zones;
+        for (const Connection& connection : list_without_numbers(active.side())) {
+            zones.insert(connection.zone);
+        }
+        Snapshot dumped;
+        for (uint16_t zone : zones) {
+            TRY(reader_.read_zone(active, zone, [&](const Connection& connection) { dumped.push_back(to_entry(connection)); }));
+        }
+        std::sort(dumped.begin(), dumped.end(), by_key);
+        copies_->forget_ended(active.side(), zones, dumped);
+    }
+    // Connections with numbers have their windows from their own packets by now.
+    std::vector<openflow::PacketOut> packets;
+    for (auto& [key, copy] : copies_->of(active.side())) {
+        auto numbers = copy.known() ? std::nullopt : learn_numbers(copy.connection, options_.sequences);
+        if (numbers && append_window_walk(copy.connection, *numbers, packets)) {
+            copy.numbers = numbers;
+        }
+    }
+    TRY(send(active, packets));   // its check is suspended
+    return connections_without_numbers(active.side()) ? Status() : check_->resume(active);
+}
+
+Status Conntrack::readmit(instance::Control& active, const Snapshot& has) {
+    copies_->adopt(active.side(), has);
+    std::vector<openflow::PacketOut> packets;
+    append_moves(active.side(), packets);   // those that must be made anew for it are opening or over
+    TRY(send_unchecked(active, packets));
+    return connections_without_numbers(active.side()) ? Status() : check_->resume(active);
 }
 
 std::string Conntrack::describe(const Entry& entry) const {
     auto connection = from_entry(entry);
     return connection ? format_connection(*connection) : connection.error().message;
-}
-
-size_t Conntrack::connections_without_numbers(Side side) const {
-    const auto& copies = known(side).tcp_copies;
-    return static_cast<size_t>(std::count_if(copies.begin(), copies.end(), [](const auto& copy) { return !copy.second.numbers; }));
 }
 
 }  // namespace hitless::state

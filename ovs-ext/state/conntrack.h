@@ -1,12 +1,16 @@
 // The kind "conntrack": connections of the userspace connection tracker, with NAT, zone, ct_mark, ct_label and helper.
 //
-// dump() parses dpctl/dump-conntrack (conntrack_parser.h) into canonical entries (conntrack_value.h); load() flushes what must
-// go and makes what is missing by packet-outs of synthetic packets through ct() (conntrack_recipe.h). Expects the instance to
-// have one datapath: dpctl commands without a datapath's name mean it.
+// dump() reads dpctl/dump-conntrack (connection_reader.h, conntrack_parser.h) into canonical entries (conntrack_value.h); load()
+// flushes what must go and makes what is missing by packet-outs of synthetic packets through ct() (conntrack_recipe.h). Expects
+// the instance to have one datapath: dpctl commands without a datapath's name mean it.
 //
 // TCP windows. An entry passes the connection's real packets with the window check enabled only if it was made with its real
 // sequence numbers. Where SequenceLookup knows them they are used, and refresh() keeps them current; connections without are
-// counted, and while there are any the target ignores windows (SequenceCheck::suspend).
+// counted, and while there are any the target ignores windows (SequenceCheck::suspend). settle() ends that once the target is
+// the active instance.
+//
+// Timeouts. An entry that is made has the full timeout of its state, by the policy of its zone (which is configuration); nothing
+// sets another. So it never ends earlier than it would have, but up to that timeout later.
 //
 // Costs in the source's main thread about 10 us a connection for a dump [measured], nothing for a load.
 #pragma once
@@ -21,57 +25,76 @@
 #include "state/conntrack_recipe.h"
 #include "state/conntrack_settings.h"
 #include "state/conntrack_value.h"
+#include "state/connection_reader.h"
 #include "state/kind.h"
+#include "state/tcp_copies.h"
 
 namespace hitless::state {
 
 struct ConntrackOptions {
-    SequenceLookup sequences;                                   // may be empty
-    TimeoutPolicy timeouts;                                     // of zones that are not in 'zone_timeouts'
-    std::unordered_map<uint16_t, TimeoutPolicy> zone_timeouts;
+    SequenceLookup sequences = {};                              // may be empty
+    TimeoutPolicy timeouts = {};                                // of zones that are not in 'zone_timeouts'
+    std::unordered_map<uint16_t, TimeoutPolicy> zone_timeouts = {};
+    ConnectionReader::Hints zones = {};                         // may be empty
+    // Of an earlier copy between the same instances; none: there was none.
+    std::shared_ptr<TcpCopies> copies = {};
 };
 
 class Conntrack : public Kind {
   public:
-    Conntrack(ConntrackOptions options, std::shared_ptr<SequenceCheck> check)
-        : options_(std::move(options)), check_(std::move(check)) {}
+    Conntrack(ConntrackOptions options, std::shared_ptr<SequenceCheck> check);
 
     std::string_view name() const override { return "conntrack"; }
     Result<Snapshot> dump(instance::Control& from) override;
     Status load(instance::Control& to, const Changes& changes) override;
     Status refresh(instance::Control& to) override;
     std::string describe(const Entry& entry) const override;
+    void packets_wait() override { reader_.hurry(); }
 
     // TCP connections that 'side' has, as of its last dump() and what was loaded since, with sequence numbers that were not
-    // learnt. When there are none left (dump() now and then finds out), SequenceCheck::resume() may be called.
-    size_t connections_without_numbers(Side side) const;
+    // learnt, so that the instance does not check windows for their sake.
+    size_t connections_without_numbers(Side side) const { return copies_->unknown(side); }
+    std::vector<Connection> list_without_numbers(Side side) const { return copies_->list_unknown(side); }
+
+    // Connections with a helper ("ftp", "tftp") that the last dump of the source had.
+    size_t connections_with_helper() const { return helpers_; }
+
+    // With the active instance, now and then: moves the windows of connections whose numbers have been learnt meanwhile, and has
+    // the windows checked again when there are no others left. 'look' asks the instance which of them have ended: a
+    // request for each of their zones.
+    Status settle(instance::Control& active, bool look);
+
+    // With an instance that is active again after another had its packets, and that has the connections that it had, 'has', or some
+    // of them: moves their windows to where those packets have brought them.
+    Status readmit(instance::Control& active, const Snapshot& has);
+
+    const std::shared_ptr<TcpCopies>& copies() const { return copies_; }
 
   private:
-    struct TcpCopy {
-        Connection connection;
-        std::optional<TcpNumbers> numbers;   // those it was made with; none: not learnt
-    };
-
     // What is known of one instance's connections.
     struct Known {
-        bool target = false;                                  // was loaded last: what follows up to 'fading' is kept
+        bool target = false;                                  // was loaded last: what follows is kept
         Snapshot dumped;                                      // its last dump
         std::unordered_set<std::string> touched;              // keys loaded since
         std::vector<Connection> fading;                       // will expire soon, as of the last dump
-        std::unordered_map<std::string, TcpCopy> tcp_copies;  // by key; those that still exist as of the last dump
     };
 
     Known& known(Side side) { return known_[side == Side::A ? 0 : 1]; }
-    const Known& known(Side side) const { return known_[side == Side::A ? 0 : 1]; }
 
     const TimeoutPolicy& timeouts(uint16_t zone) const;
-    void forget_ended(Known& side, const Snapshot& dumped);
+    Known& begin_target(Side side);
     Status remove(instance::Control& to, const std::vector<Connection>& connections);
     Status create(instance::Control& to, std::vector<Connection> connections, std::vector<openflow::PacketOut> packets);
+    Status keep_alive(instance::Control& to);
+    std::vector<Connection> append_moves(Side side, std::vector<openflow::PacketOut>& packets);
+    Status send_unchecked(instance::Control& to, std::vector<openflow::PacketOut>& packets);
     Status move_windows(instance::Control& to);
 
     ConntrackOptions options_;
+    ConnectionReader reader_;
     std::shared_ptr<SequenceCheck> check_;
+    std::shared_ptr<TcpCopies> copies_;
+    size_t helpers_ = 0;
     Known known_[2];
 };
 

@@ -281,4 +281,14 @@ Status parse_conntrack_dump(std::string_view text, const std::function<void(cons
     return {};
 }
 
+Result<size_t> parse_connection_count(std::string_view text) {
+    size_t begin = text.find_first_of("0123456789");
+    size_t count = 0;
+    if (begin == std::string_view::npos ||
+        std::from_chars(text.data() + begin, text.data() + text.size(), count).ec != std::errc()) {
+        return make_error("number of connections: cannot understand '{}'", text.substr(0, 100));
+    }
+    return count;
+}
+
 }  // namespace hitless::state

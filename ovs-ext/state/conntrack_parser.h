@@ -25,4 +25,7 @@ Result<Connection> parse_connection(std::string_view line);
 // quotes it: a connection that is not understood must not be lost silently.
 Status parse_conntrack_dump(std::string_view text, const std::function<void(const Connection&)>& each);
 
+// Reads what dpctl/ct-get-nconns prints: the number of connections.
+Result<size_t> parse_connection_count(std::string_view text);
+
 }  // namespace hitless::state

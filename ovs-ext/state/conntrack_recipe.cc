@@ -85,21 +85,6 @@ struct Step {
     bool reply_seen;
 };
 
-struct TcpShape {
-    uint8_t first, first_reply;
-};
-
-// The flags by which both senders must have made themselves known, for the window scales to come out the same.
-TcpShape shape_of(const Connection& connection) {
-    const auto& [original, reply] = connection.peer;
-    if (original.liberal) {
-        return {tcp_ack, tcp_ack};
-    }
-    // A SYN-ACK without the option would take the scale of the SYN away again.
-    bool syn_ack = reply.scaled || !original.scaled;
-    return {tcp_syn, static_cast<uint8_t>(syn_ack ? tcp_syn | tcp_ack : tcp_ack)};
-}
-
 // Appends segments and keeps account of the sequence numbers.
 class TcpPlayer {
   public:
@@ -129,17 +114,17 @@ class TcpPlayer {
 
 Status append_tcp(const Connection& connection, const std::optional<TcpNumbers>& numbers,
                   std::vector<openflow::PacketOut>& packets) {
-    TcpShape shape = shape_of(connection);
     TcpStates states{connection.peer[0].state, connection.peer[1].state};
-    std::vector<TcpMove> path = tcp_path(states, shape.first, shape.first_reply);
+    std::vector<TcpMove> path = tcp_path(states, shape_of(connection));
     if (path.empty()) {
         return make_error("connection {}: no packets lead to its TCP state", format_connection(connection));
     }
     if (numbers) {
         // The window of the other side is known only from an unscaled SYN yet: acknowledge once more where that changes no state.
-        for (bool reply : {true, false}) {
-            if (after(states, {reply, tcp_ack}) == states) {
-                path.push_back({reply, tcp_ack});
+        for (TcpMove move : {TcpMove{true, tcp_ack}, TcpMove{false, tcp_ack}}) {
+            bool said = std::find(path.end() - std::min<std::ptrdiff_t>(2, std::ssize(path)), path.end(), move) != path.end();
+            if (!said && after(states, move) == states) {
+                path.push_back(move);
             }
         }
     }
@@ -183,9 +168,19 @@ TcpStates after(TcpStates states, TcpMove move) {
     return states;
 }
 
-std::vector<TcpMove> tcp_path(TcpStates states, uint8_t first, uint8_t first_reply) {
+TcpShape shape_of(const Connection& connection) {
+    const auto& [original, reply] = connection.peer;
+    if (original.liberal) {
+        return {tcp_ack, tcp_ack, !reply.scaled};
+    }
+    // A SYN-ACK without the option would take the scale of the SYN away again.
+    bool syn_ack = reply.scaled || !original.scaled;
+    return {tcp_syn, static_cast<uint8_t>(syn_ack ? tcp_syn | tcp_ack : tcp_ack), !reply.scaled};
+}
+
+std::vector<TcpMove> tcp_path(TcpStates states, TcpShape shape) {
     // At most tcp_state_count squared states, twice: a linear list will do.
-    std::vector<Step> steps{{{TcpState::syn_sent, TcpState::closed}, 0, {false, first}, false}};
+    std::vector<Step> steps{{{TcpState::syn_sent, TcpState::closed}, 0, {false, shape.first}, false}};
     for (size_t i = 0; i < steps.size(); i++) {
         if (steps[i].states == states) {
             std::vector<TcpMove> path;
@@ -207,9 +202,9 @@ std::vector<TcpMove> tcp_path(TcpStates states, uint8_t first, uint8_t first_rep
             consider({true, tcp_ack});
             consider({true, tcp_fin | tcp_ack});
         } else {
-            consider({true, first_reply});
-            if (first_reply & tcp_syn) {
-                consider({true, tcp_syn});   // both opened at once
+            consider({true, shape.first_reply});
+            if (shape.crossed) {
+                consider({true, tcp_syn});
             }
         }
         consider({false, tcp_ack});
@@ -272,9 +267,20 @@ bool append_window_move(const Connection& connection, const TcpNumbers& numbers,
     return true;
 }
 
-bool append_keep_alive(const Connection& connection, std::vector<openflow::PacketOut>& packets) {
+bool append_window_walk(const Connection& connection, const TcpNumbers& numbers, std::vector<openflow::PacketOut>& packets) {
+    constexpr uint32_t step = 1u << 30;
+    for (uint32_t i = 1; i <= 4; i++) {   // the fourth wraps: the numbers themselves
+        if (!append_window_move(connection, {numbers.original + i * step, numbers.reply + i * step}, packets)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool append_keep_alive(const Connection& connection, const std::optional<TcpNumbers>& numbers,
+                       std::vector<openflow::PacketOut>& packets) {
     if (connection.original.protocol == IPPROTO_TCP) {
-        return false;   // long timeouts, but for those that are opening or over
+        return append_window_move(connection, numbers.value_or(arbitrary_numbers), packets);
     }
     packets.push_back({from_controller, build_datagram(connection.original), plain_action(connection)});
     return true;

@@ -27,9 +27,16 @@ using TcpStates = std::pair<TcpState, TcpState>;   // sender of the original dir
 // The states after 'move', as tcp_conn_update() of lib/conntrack-tcp.c changes them for a segment that it accepts.
 TcpStates after(TcpStates states, TcpMove move);
 
-// The shortest way from no connection to 'states'. The first segment has 'first' as flags (SYN, or ACK to be picked up as an
-// established connection), the first of the reply direction 'first_reply' (SYN|ACK or ACK). Empty: no segments lead there.
-std::vector<TcpMove> tcp_path(TcpStates states, uint8_t first, uint8_t first_reply);
+// The flags by which both senders must have made themselves known, for the window scales to come out the same.
+struct TcpShape {
+    uint8_t first;         // of the first segment: SYN, or ACK to be picked up as an established connection
+    uint8_t first_reply;   // of the first of the reply direction: SYN|ACK or ACK
+    bool crossed;          // the latter may be a SYN alone: both opened at once, and the tracker has not looked at its option
+};
+TcpShape shape_of(const Connection& connection);
+
+// The shortest way from no connection to 'states'. Empty: no segments lead there.
+std::vector<TcpMove> tcp_path(TcpStates states, TcpShape shape);
 
 // What both senders will send next, where learnt. 'reply' is about the sender of the reply direction.
 struct TcpNumbers {
@@ -55,8 +62,14 @@ void append_change(const Connection& wanted, std::vector<openflow::PacketOut>& p
 // False when its state would change by that: nothing appended.
 bool append_window_move(const Connection& connection, const TcpNumbers& numbers, std::vector<openflow::PacketOut>& packets);
 
-// A packet after which the connection has its full timeout again. False: there is none that leaves the rest as it is.
-bool append_keep_alive(const Connection& connection, std::vector<openflow::PacketOut>& packets);
+// The same where it is not known which numbers the windows have: in steps of a quarter of the sequence space, of which each is
+// ahead of the one before, whatever the first of them finds. Real packets between them do no harm.
+bool append_window_walk(const Connection& connection, const TcpNumbers& numbers, std::vector<openflow::PacketOut>& packets);
+
+// A packet after which the connection has its full timeout again. 'numbers': of TCP, where the windows are checked. False: there is
+// none that leaves the rest as it is.
+bool append_keep_alive(const Connection& connection, const std::optional<TcpNumbers>& numbers,
+                       std::vector<openflow::PacketOut>& packets);
 
 // Removes an ICMPv6 connection: dpctl/flush-conntrack with an ICMPv6 tuple aborts ovs-vswitchd (3.1 and older:
 // tuple_to_conn_key() in lib/conntrack.c asks reverse_icmp_type(), which knows only ICMPv4). "force" deletes a connection that is hit in its

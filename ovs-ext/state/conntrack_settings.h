@@ -1,40 +1,17 @@
-// Settings of the connection tracker: most connections, limits of zones, TCP window check. Loaded before connections.
+// Settings of the connection tracker: most connections, limits of zones, TCP window check, sweep interval, reassembly of
+// fragments. Loaded before connections. (Timeout policies of zones are in the database, and so in a clone of it.)
 #pragma once
 
-#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "base/side.h"
 #include "state/kind.h"
+#include "state/sequence_check.h"
 
 namespace hitless::state {
 
-// The TCP window check of both instances: what the operator wants (a setting, to be copied), and what is so for the time being
-// because connections were copied whose sequence numbers are not known.
-class SequenceCheck {
-  public:
-    // What the operator has set in 'control' (dpctl/ct-get-tcp-seq-chk), whether suspended or not.
-    Result<bool> wanted(instance::Control& control) const;
-    Status set_wanted(instance::Control& control, bool wanted);
-
-    // Whether the instance checks windows now.
-    static Result<bool> effective(instance::Control& control);
-
-    // Makes 'control' ignore windows until resume(); nothing where the operator has it so anyway.
-    Status suspend(instance::Control& control);
-    Status resume(instance::Control& control);
-    bool suspended(Side side) const { return suspended_[index(side)]; }
-
-  private:
-    static size_t index(Side side) { return side == Side::A ? 0 : 1; }
-    static Status set(instance::Control& control, bool enabled);
-
-    std::array<bool, 2> suspended_{};
-};
-
-// Keys: "maxconns", "tcp-seq-chk", "limit default", "limit zone N"; values as OVS prints them.
+// Keys: "maxconns", "tcp-seq-chk", and those of conntrack_settings_parser.h.
 class ConntrackSettings : public Kind {
   public:
     explicit ConntrackSettings(std::shared_ptr<SequenceCheck> check) : check_(std::move(check)) {}
@@ -51,8 +28,5 @@ class ConntrackSettings : public Kind {
 
     std::shared_ptr<SequenceCheck> check_;
 };
-
-// Reads what dpctl/ct-get-limits prints ("default limit=0", "zone=1,limit=5,count=0"...). A default limit of 0 is none.
-Result<Snapshot> parse_conntrack_limits(std::string_view text);
 
 }  // namespace hitless::state

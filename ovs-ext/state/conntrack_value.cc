@@ -123,7 +123,9 @@ std::string protocol_name(uint8_t protocol) {
 }  // namespace
 
 void infer_direction(Connection& connection, const TimeoutPolicy& policy) {
-    uint32_t limit_s = connection.original.is_icmp() ? policy.icmp_both_ways_s : policy.udp_both_ways_s;
+    uint32_t limit_s = connection.original.is_icmp()                   ? policy.icmp_both_ways_s
+                       : connection.original.protocol == IPPROTO_UDP ? policy.udp_both_ways_s
+                                                                     : TimeoutPolicy().udp_both_ways_s;
     connection.direction = connection.timeout_s > limit_s ? Direction::one_way : Direction::both_ways;
 }
 
@@ -139,6 +141,14 @@ std::string key_of(const Connection& connection) {
     key.u8(connection.original.protocol);
     key.tuple(connection.original);
     return key.take();
+}
+
+uint16_t zone_of(const Entry& entry) {
+    return static_cast<uint16_t>(static_cast<uint8_t>(entry.key[0]) << 8 | static_cast<uint8_t>(entry.key[1]));
+}
+
+uint8_t protocol_of(const Entry& entry) {
+    return static_cast<uint8_t>(entry.key[2]);
 }
 
 Entry to_entry(const Connection& connection) {

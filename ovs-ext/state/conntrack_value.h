@@ -29,7 +29,7 @@ namespace hitless::state {
 // are to be set. A one-way connection that is idle until no more than the shorter time is left is taken for both ways:
 // wrong, but its last packets are half a minute ago, and the next round corrects it when another comes.
 struct TimeoutPolicy {
-    uint32_t udp_both_ways_s = 30;    // udp_multiple; also all protocols without a policy of their own
+    uint32_t udp_both_ways_s = 30;    // udp_multiple; this default is also that of all protocols that no policy knows
     uint32_t icmp_both_ways_s = 30;   // icmp_reply
 };
 
@@ -40,6 +40,11 @@ void infer_direction(Connection& connection, const TimeoutPolicy& policy);
 bool is_closed(const Connection& connection);
 
 std::string key_of(const Connection& connection);
+
+// What an entry's key says. 'entry' must be one of to_entry().
+uint16_t zone_of(const Entry& entry);
+uint8_t protocol_of(const Entry& entry);
+
 Entry to_entry(const Connection& connection);
 
 // The connection that 'entry' was made of, as far as it is part of the value. An Error: not made by to_entry().

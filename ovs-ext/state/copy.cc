@@ -80,6 +80,7 @@ Result<Snapshot> read_changed(Kind& kind, instance::Control& control, Snapshot l
 Result<Copy> copy_kind(Kind& kind, instance::Control& from, instance::Control& to, const CopyLimits& limits) {
     Copy copy;
     CopyReport& report = copy.report;
+    from.take_longest_request();   // what was before is no part of it
     copy.source = TRY(read(kind, from, report.times));
     copy.target = TRY(read(kind, to, report.times));
     for (;;) {
@@ -88,6 +89,7 @@ Result<Copy> copy_kind(Kind& kind, instance::Control& from, instance::Control& t
         if (changes.empty() || report.rounds == limits.rounds) {
             TRY(load_changes(kind, to, {}, report));
             count(kind, copy.source, changes, limits.examples, report);
+            report.longest_request = from.take_longest_request();
             return copy;
         }
         TRY(load_changes(kind, to, changes, report));
@@ -98,12 +100,14 @@ Result<Copy> copy_kind(Kind& kind, instance::Control& from, instance::Control& t
 
 Result<CopyReport> delta(Kind& kind, instance::Control& from, instance::Control& to, Copy& copy) {
     CopyReport report;
+    from.take_longest_request();
     copy.source = TRY(read_changed(kind, from, std::move(copy.source), report.times));
     Changes changes = timed(report.times.compare,
                             [&] { return needed_changes(kind, copy.source, copy.target, report.harmless); });
     TRY(load_changes(kind, to, changes, report));
     apply_changes(copy.target, changes);
     count(kind, copy.source, {}, 0, report);
+    report.longest_request = from.take_longest_request();
     return report;
 }
 

@@ -34,6 +34,7 @@ struct CopyReport {
     size_t harmless = 0;       // extra at the end, may stay (Kind::harmless_extra())
     unsigned rounds = 0;       // loads that were done
     CopyTimes times;
+    std::chrono::microseconds longest_request{};   // to the source (Control::take_longest_request())
     std::vector<std::string> examples;   // of what differs: "missing: ...", "different: ...", "extra: ..."
 };
 

@@ -81,6 +81,10 @@ class Kind {
     // more in the hold, where every request to the instance is time that packets wait.
     virtual bool changed_by_packets() const { return true; }
 
+    // From now on packets wait for what is asked of it: what counts is how long all requests to an instance take together, no
+    // longer how long the longest of them stalls it.
+    virtual void packets_wait() {}
+
     // 'entry' in the words of ovs-ofctl or ovs-appctl, one line.
     virtual std::string describe(const Entry& entry) const = 0;
 

@@ -20,7 +20,7 @@ Kinds all_kinds(KindOptions options) {
     kinds.list.push_back(std::make_unique<Meters>());
     kinds.list.push_back(std::make_unique<Groups>());
     kinds.list.push_back(std::make_unique<Flows>());
-    kinds.sequence_check = std::make_shared<SequenceCheck>();
+    kinds.sequence_check = options.sequence_check ? options.sequence_check : std::make_shared<SequenceCheck>();
     kinds.list.push_back(std::make_unique<ConntrackSettings>(kinds.sequence_check));   // limits apply to what is loaded next
     auto conntrack = std::make_unique<Conntrack>(std::move(options.conntrack), kinds.sequence_check);
     kinds.conntrack = conntrack.get();

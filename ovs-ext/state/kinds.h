@@ -11,6 +11,7 @@ namespace hitless::state {
 
 struct KindOptions {
     ConntrackOptions conntrack;
+    std::shared_ptr<SequenceCheck> sequence_check;   // of an earlier copy between the same instances; none: there was none
 };
 
 struct Kinds {

@@ -71,10 +71,14 @@ Result<std::string> load_delta(Step& step, Side from, bool in_hold) {
         if (in_hold && !kind.changed_by_packets()) {
             continue;
         }
+        if (in_hold) {
+            kind.packets_wait();
+        }
         auto report = TRY(state::delta(kind, pair.control(from), pair.control(other(from)), pair.copies[i]));
         step.update([&](Summary& summary) {
             if (auto* record = find_record(summary, kind.name(), from)) {
                 (in_hold ? record->delta : record->copied) += report.copied;
+                record->longest_request = std::max(record->longest_request, report.longest_request);
             }
         });
         auto now = Clock::now();
@@ -172,6 +176,7 @@ Status settle_at_b(Step& step) {
         TRY(freeze_a(step));
     }
     FAULT_POINT("commit.frozen");
+    pair.look_after_active();
     enter_roles(step, "frozen", "active");
     return {};
 }
@@ -193,7 +198,18 @@ Status settle_at_a(Step& step) {
     TRY(pair.change_record(step.places, [](PairRecord& record) { record.old_binary.clear(); }));   // not wanted any more
     FAULT_POINT("commit-back.gate-lifted");
     pair.dummy.reset();   // A's sessions with it end, and it connects to its controllers
+    pair.look_after_active();
     enter_roles(step, "active", "standby");
+    return {};
+}
+
+// A has its packets back from B, which had them while A was stopped.
+Status readmit_connections(Pair& pair) {
+    for (size_t i = 0; i < pair.copies.size(); i++) {
+        if (pair.kinds.list[i].get() == pair.kinds.conntrack) {
+            return pair.kinds.conntrack->readmit(*pair.a_control, pair.copies[i].source);
+        }
+    }
     return {};
 }
 
@@ -308,6 +324,7 @@ Status call_off(Step& step, Side side) {
         if (!pair.replicator) {
             TRY(follow_changes(pair, step.places));
         }
+        pair.look_after_active();
     }
     return released;
 }
@@ -317,8 +334,11 @@ Status roll_back_at_once(Step& step) {
     if (!pair.a.process().alive()) {
         TRY(revive_a(step));
     }
-    if (pair.a.process().stopped()) {
+    bool thawed = pair.a.process().stopped();
+    if (thawed) {
         TRY(pair.a.thaw());
+        // Its windows are those of when it was stopped. If it does not answer in time, its first packets wait for nothing.
+        (void) pair.windows.check->suspend(*pair.a_control).ok();
     }
     Status released;
     for (int tries = 0; tries < kFlipTries && pair.active != Side::A; tries++) {
@@ -332,12 +352,17 @@ Status roll_back_at_once(Step& step) {
         return released;
     }
     FAULT_POINT("roll-back.released");
+    pair.look_after_nobody();   // waits for B, if that was asked something when it failed: A has the packets by now
     pair.replicator.reset();
     pair.b_controllers.reset();
     auto directed = direct_clients(step, Side::A);
     pair.a_control->reset(pair.a_paths());   // where the links are now
     for (const auto& text : pair.notes.take()) {
         step.warn(text);
+    }
+    if (thawed) {
+        (void) readmit_connections(pair).ok();   // else they go on without a check of windows
+        pair.publish();
     }
     auto timed = refresh_idle(pair.timed_flows, *pair.a_control);
     if (timed) {

@@ -42,7 +42,7 @@ Summary to_summary(const journal::OperationRecord& record) {
     }
     for (const auto& transfer : record.transfers) {
         summary.transfers.push_back({transfer.kind, transfer.sender, transfer.copied, transfer.identical,
-                                     transfer.differing, transfer.delta, transfer.duration});
+                                     transfer.differing, transfer.delta, transfer.duration, transfer.longest_request});
     }
     for (const auto& message : record.messages) {
         summary.messages.push_back({message.sender, message.receiver, message.verb, message.detail, message.time});

@@ -15,6 +15,7 @@ namespace hitless::upgrade {
 struct InstanceStatus {
     std::string name, role, version, executable;
     int64_t pid = 0;   // 0: not running
+    uint64_t unchecked_tcp = 0;   // TCP connections for whose sake it does not check sequence numbers for the time being
 };
 
 // What preflight found.

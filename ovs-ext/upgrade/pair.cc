@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "control/front.h"
+#include "upgrade/sequences.h"
 
 namespace hitless::upgrade {
 namespace {
@@ -54,6 +55,22 @@ PairRecord Pair::record() const {
     return record_;
 }
 
+void Pair::look_after_active() {
+    if (!unchecked && windows.check->suspended(active)) {
+        unchecked = std::make_unique<UncheckedConnections>(active, active == Side::A ? a_paths() : b_paths(), windows,
+                                                           learned_sequences(*steering), nullptr);
+    }
+    publish();
+}
+
+void Pair::look_after_nobody() {
+    if (unchecked) {
+        unchecked->give_up();
+        unchecked.reset();
+        publish();
+    }
+}
+
 void Pair::publish() {
     PairView now = view();
     now.active = active;
@@ -63,6 +80,9 @@ void Pair::publish() {
     now.b = b && b->running() ? handle_of(b->process(), now.b) : nullptr;
     now.b_version = release ? release->version : "";
     now.b_executable = release ? release->vswitchd : "";
+    now.a_unchecked = unchecked && active == Side::A ? 0 : windows.unchecked(Side::A);   // 'unchecked' alone may look
+    now.b_unchecked = now.b && !(unchecked && active == Side::B) ? windows.unchecked(Side::B) : 0;
+    now.active_unchecked = unchecked ? unchecked->count() : nullptr;
     std::lock_guard lock(view_mutex_);
     view_ = std::move(now);
 }

@@ -39,6 +39,7 @@
 #include "upgrade/b_controllers.h"
 #include "upgrade/notes.h"
 #include "upgrade/pair_record.h"
+#include "upgrade/windows.h"
 
 namespace hitless::upgrade {
 
@@ -69,6 +70,8 @@ struct PairView {
     std::shared_ptr<const Process> a, b;   // null: none, or it had ended
     std::string a_version, b_version;
     std::filesystem::path a_executable, b_executable;
+    size_t a_unchecked = 0, b_unchecked = 0;   // TCP connections for whose sake windows are not checked
+    std::shared_ptr<const std::atomic<size_t>> active_unchecked;   // of the active instance, while it is looked after
 };
 
 // The conductor's thread alone uses it, but for what says otherwise.
@@ -100,6 +103,7 @@ struct Pair {
     std::optional<instance::Control> a_control, b_control;
     std::optional<datapath::ProcessSockets> a_sockets, b_sockets;
     int a_receive_buffer_bytes = 0;   // of A's packet sockets before; 0: unknown
+    WindowState windows;
     state::Kinds kinds;
     std::vector<state::Copy> copies;   // by kind, of the last copy
     std::optional<control::MgmtLinks> links;
@@ -111,6 +115,7 @@ struct Pair {
     std::set<std::string> own_taps;
     std::map<std::string, datapath::Promiscuous> new_promiscuous;
     std::unique_ptr<ovsdb::Replicator> replicator;   // uses what is above, on its own thread
+    std::unique_ptr<UncheckedConnections> unchecked;   // the same; looks after the active instance from its toggle on
     std::optional<datapath::Promiscuous> promiscuous;
     std::optional<control::PidfileHolder> pidfile;
 
@@ -128,6 +133,10 @@ struct Pair {
     // What a later daemon needs, should this one be killed: to be changed before what it tells of is done. Any thread.
     Status change_record(const Places& places, const std::function<void(PairRecord&)>& change);
     PairRecord record() const;
+
+    // From now on, until look_after_nobody(), the active instance is looked after where it does not check windows.
+    void look_after_active();
+    void look_after_nobody();
 
     // Makes view() tell what is now: after a process, a version or the active side has become another.
     void publish();

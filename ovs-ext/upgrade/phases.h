@@ -52,6 +52,8 @@ Status activate_controllers(Pair& pair);
 Status stand_in_for_a(Pair& pair, control::Front& front);
 // Starts an A that has ended. It is silent, and knows nothing.
 Status revive_a(Step& step);
+// The packet sockets of A, if it still runs, have receive buffers of 'bytes' again; 0: it is not known what they had.
+Status reduce_receive_buffers(pid_t a, int bytes);
 
 // Remedies.
 

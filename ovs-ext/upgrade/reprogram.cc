@@ -72,6 +72,7 @@ Status start_process(Step& step) {
     TRY(pair.a.start(kStartLimit));
     FAULT_POINT("reprogram.started");
     TRY(step.front.take_over(pair.a.unixctl_path()));
+    pair.windows.forget(Side::A);
     pair.a_control->reset(pair.a_paths());
     return {};
 }

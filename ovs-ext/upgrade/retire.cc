@@ -6,14 +6,22 @@ namespace hitless::upgrade {
 namespace {
 
 Status put_receive_buffers_back(const Pair& pair) {
-    if (!pair.a_receive_buffer_bytes || !pair.a.process().alive()) {
-        return {};
+    if (pair.windows.check->suspended(Side::A)) {
+        return {};   // A will be asked more (UncheckedConnections)
     }
-    auto sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));   // ports may have come since
-    return sockets.reduce_receive_buffers(pair.a_receive_buffer_bytes);
+    return reduce_receive_buffers(pair.a.process().pid(), pair.a_receive_buffer_bytes);
 }
 
 }  // namespace
+
+Status reduce_receive_buffers(pid_t a, int bytes) {
+    auto process = Process::open(a);
+    if (!bytes || !process || !process->alive()) {
+        return {};
+    }
+    auto sockets = TRY(datapath::ProcessSockets::open(a));   // ports may have come since
+    return sockets.reduce_receive_buffers(bytes);
+}
 
 Status run_retire(Step& step) {
     auto& pair = step.pair;
@@ -26,6 +34,7 @@ Status run_retire(Step& step) {
     for (auto& kind : pair.kinds.list) {
         kind->unfollow();
     }
+    pair.look_after_nobody();
     pair.replicator.reset();
     pair.b_controllers.reset();
     if (pair.gate) {

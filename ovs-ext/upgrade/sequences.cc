@@ -3,9 +3,7 @@
 #include <algorithm>
 
 namespace hitless::upgrade {
-namespace {
 
-// The tracker keeps IPv4 in the first four bytes, the programs as ::ffff:a.b.c.d.
 std::array<uint8_t, 16> to_mapped(const state::IpAddress& address, bool v6) {
     if (v6) {
         return address;
@@ -15,8 +13,6 @@ std::array<uint8_t, 16> to_mapped(const state::IpAddress& address, bool v6) {
     std::copy_n(address.begin(), 4, mapped.begin() + 12);
     return mapped;
 }
-
-}  // namespace
 
 state::SequenceLookup learned_sequences(const datapath::Steering& steering) {
     return [&steering](const state::Tuple& tuple) -> std::optional<state::TcpSequence> {

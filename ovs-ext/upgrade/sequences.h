@@ -6,6 +6,9 @@
 
 namespace hitless::upgrade {
 
+// The tracker keeps IPv4 in the first four bytes, the programs as ::ffff:a.b.c.d.
+std::array<uint8_t, 16> to_mapped(const state::IpAddress& address, bool v6);
+
 // 'steering' outlives what is returned.
 state::SequenceLookup learned_sequences(const datapath::Steering& steering);
 

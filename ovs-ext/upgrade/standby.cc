@@ -110,6 +110,7 @@ Status start_b(Step& step, const std::string& operators_socket) {
     pair.b.emplace(standby_options(pair, step.places));
     TRY(make_database(step, operators_socket));
     FAULT_POINT("standby.database");
+    pair.windows.forget(Side::B);
     TRY(pair.b->start_switch());
     FAULT_POINT("standby.started");
     pair.publish();
@@ -177,7 +178,9 @@ Status run_standby(Step& step) {
     pair.ports = steered_ports(pair.config);
     // First of all: from here on A's main thread may stall by what is asked of it.
     pair.a_sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));
-    pair.a_receive_buffer_bytes = pair.a_sockets->receive_buffer_bytes();
+    if (!pair.a_receive_buffer_bytes) {   // else they are still as they were in an upgrade before
+        pair.a_receive_buffer_bytes = pair.a_sockets->receive_buffer_bytes();
+    }
     TRY(step.journal.add_host_change(kReceiveBuffers, std::to_string(pair.a_receive_buffer_bytes)));
     TRY(begin_record(step));
     FAULT_POINT("standby.record");

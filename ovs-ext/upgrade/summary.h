@@ -40,6 +40,7 @@ struct TransferRecord {
     uint64_t differing = 0;   // entries that it found different, as declared
     uint64_t delta = 0;       // entries changed in the hold
     std::chrono::microseconds duration{};
+    std::chrono::microseconds longest_request{};   // of those to the sender: it forwarded nothing for at most so long in one go
 };
 
 // One message of the conversation of the two agents.

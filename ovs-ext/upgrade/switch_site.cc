@@ -168,6 +168,12 @@ Status SwitchSite::preflight(const Update& update) {
     TRY(journal_->set_instance(Side::A, {"active", pair->a.process().pid(), pair->a_version,
                                          pair->a.executable().string(), places_.rundir.string(), ""}));
     std::lock_guard lock(mutex_);
+    if (unchecked_) {
+        pair->windows = unchecked_->give_up();
+        pair->a_receive_buffer_bytes = kept_buffer_bytes_;
+        unchecked_.reset();
+        pair->publish();
+    }
     pair_ = std::move(pair);
     return {};
 }
@@ -229,7 +235,20 @@ Status SwitchSite::act(Phase phase, const Request& request, StopFlag& stop, cons
 
 void SwitchSite::forget_pair() {
     std::lock_guard lock(mutex_);
+    watch_unchecked();
     pair_.reset();
+}
+
+void SwitchSite::watch_unchecked() {
+    if (pair_ && pair_->windows.check->suspended(Side::A) && pair_->a.process().alive()) {
+        pair_->kinds = {};   // they use what goes over
+        instance::ControlPaths a{control::Front::displaced(pair_->a.unixctl_path()), {}};
+        kept_buffer_bytes_ = pair_->a_receive_buffer_bytes;
+        unchecked_ = std::make_unique<UncheckedConnections>(
+            Side::A, std::move(a), std::move(pair_->windows), nullptr, [pid = pair_->a.process().pid(), bytes = kept_buffer_bytes_] {
+                (void) reduce_receive_buffers(pid, bytes).ok();
+            });
+    }
 }
 
 Result<State> SwitchSite::apply(Remedy remedy, const Update& update) {
@@ -289,7 +308,7 @@ Result<State> SwitchSite::apply(Remedy remedy, const Update& update) {
 void SwitchSite::end(const Summary& summary) {
     for (const auto& record : summary.transfers) {
         (void) journal_->transfer({record.kind, record.sender, record.copied, record.identical, record.differing,
-                                   record.delta, record.duration}).ok();
+                                   record.delta, record.duration, record.longest_request}).ok();
     }
     (void) journal_->end(std::string(to_string(summary.outcome)), summary.error,
                          {summary.held, summary.dropped, summary.blackout}).ok();
@@ -329,29 +348,34 @@ std::string SwitchSite::version_of_process(const instance::OperatorSwitch& a) {
 std::vector<InstanceStatus> SwitchSite::instances() {
     std::shared_ptr<Pair> pair;
     std::shared_ptr<const Process> orphan;
+    uint64_t unchecked = 0;
     {
         std::lock_guard lock(mutex_);
         pair = pair_;
         orphan = orphan_;
+        unchecked = unchecked_ ? unchecked_->count()->load() : 0;
     }
-    InstanceStatus a{"A", "offline", "", "", 0}, b{"B", "offline", "", "", 0};
+    InstanceStatus a{"A", "offline", "", "", 0, 0}, b{"B", "offline", "", "", 0, 0};
     if (!pair) {
         if (auto found = instance::OperatorSwitch::find(places_.rundir.string())) {
             bool frozen = found->process().stopped();
             a = {"A", !orphan ? "active" : frozen ? "frozen" : "standby", version_of_process(*found),
-                 found->executable().string(), found->process().pid()};
+                 found->executable().string(), found->process().pid(), unchecked};
         }
         if (orphan && orphan->alive()) {
-            b = {"B", "active", "", orphan->executable().ok() ? *orphan->executable() : "", orphan->pid()};
+            b = {"B", "active", "", orphan->executable().ok() ? *orphan->executable() : "", orphan->pid(), 0};
         }
         return {a, b};
     }
     auto view = pair->view();
+    if (view.active_unchecked) {
+        (view.active == Side::A ? view.a_unchecked : view.b_unchecked) = *view.active_unchecked;
+    }
     bool a_lives = view.a && view.a->alive();
     a = {"A", view.active == Side::A ? "active" : !a_lives ? "offline" : view.a->stopped() ? "frozen" : "standby",
-         view.a_version, view.a_executable.string(), a_lives ? view.a->pid() : 0};
+         view.a_version, view.a_executable.string(), a_lives ? view.a->pid() : 0, view.a_unchecked};
     if (view.b && view.b->alive()) {
-        b = {"B", view.active == Side::B ? "active" : "standby", view.b_version, view.b_executable.string(), view.b->pid()};
+        b = {"B", view.active == Side::B ? "active" : "standby", view.b_version, view.b_executable.string(), view.b->pid(), view.b_unchecked};
     }
     return {a, b};
 }

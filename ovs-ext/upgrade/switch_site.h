@@ -62,6 +62,8 @@ class SwitchSite : public Site, public Inspector {
     void make_agents(const Update& update);
     Step step(const Request& request, StopFlag& stop, const Update& update);
     void forget_pair();
+    // The last of the pair: what A does not check for the sake of connections that came from B is watched from now on.
+    void watch_unchecked();
 
     Places places_;
     control::Front& front_;
@@ -72,6 +74,8 @@ class SwitchSite : public Site, public Inspector {
     // B's process, where B forwards for an earlier daemon that was killed, and the pair could not be taken over yet.
     std::shared_ptr<const Process> orphan_;
     std::string orphaned_because_;
+    std::unique_ptr<UncheckedConnections> unchecked_;   // without a pair
+    int kept_buffer_bytes_ = 0;   // of A's packet sockets before the pair that 'unchecked_' follows
     std::mutex version_mutex_;
     std::pair<pid_t, std::string> known_version_;   // of the idle switch's process
 

@@ -1,19 +1,28 @@
 // Phases copy and verify, in both directions: the state of the active instance to the other.
 #include <algorithm>
+#include <charconv>
 
+#include "ovsdb/conntrack_config.h"
 #include "upgrade/phases.h"
+#include "upgrade/probe.h"
 #include "upgrade/sequences.h"
 
 namespace hitless::upgrade {
 namespace {
 
-// TCP connections of which nothing was learned: their windows are not known, and their packets would be invalid on 'to'.
-void warn_of_unlearned(Step& step, Side to) {
+// What of connections cannot be carried as it was.
+void warn_of_connections(Step& step, Side to) {
     auto& pair = step.pair;
-    size_t unlearned = pair.kinds.conntrack->connections_without_numbers(to);
-    if (unlearned && pair.kinds.sequence_check->suspended(to)) {
-        step.warn(fmt::format("conntrack: {} TCP connections were idle, so that their sequence numbers are not known: {} does "
-                              "not check TCP sequence numbers (dpctl/ct-get-tcp-seq-chk) for their sake", unlearned, to_string(to)));
+    // Nothing was learned of them: their windows are not known, and their packets would be invalid on 'to'.
+    if (size_t unchecked = pair.windows.unchecked(to)) {
+        step.warn(fmt::format("conntrack: {} TCP connections were idle, so that their sequence numbers are not known: {} does not "
+                              "check TCP sequence numbers (dpctl/ct-get-tcp-seq-chk) until they have ended or shown them "
+                              "(hitless/status counts them)", unchecked, to_string(to)));
+    }
+    if (size_t helpers = pair.kinds.conntrack->connections_with_helper()) {
+        step.warn(fmt::format("conntrack: {} connections have a helper (ftp, tftp): no command shows which data connections they have "
+                              "announced; one that is not open before the toggle is not +rel on {}, and those that are open go over as "
+                              "connections of their own", helpers, to_string(to)));
     }
 }
 
@@ -22,7 +31,7 @@ TransferRecord& record_of(Summary& summary, const std::string& kind, Side from) 
         return record.kind == kind && record.sender == from;
     });
     if (found == summary.transfers.end()) {
-        found = summary.transfers.insert(found, TransferRecord{kind, from, 0, 0, 0, 0, {}});
+        found = summary.transfers.insert(found, TransferRecord{kind, from, 0, 0, 0, 0, {}, {}});
     }
     return *found;
 }
@@ -41,7 +50,11 @@ Status copy_all(Step& step, Side from) {
             auto& record = record_of(summary, std::string(kind->name()), from);
             record.copied += report.copied;
             record.duration += report.times.total();
+            record.longest_request = std::max(record.longest_request, report.longest_request);
         });
+    }
+    if (pair.settings.probe_idle_tcp) {
+        TRY(probe_idle_connections(step, other(from)));
     }
     return {};
 }
@@ -63,16 +76,64 @@ state::Snapshot not_carried(const state::Copy& before, const state::Copy& now) {
     return stuck;
 }
 
+state::TimeoutPolicy to_policy(const std::map<std::string, int64_t>& seconds) {
+    state::TimeoutPolicy policy;
+    auto set = [&](const char* name, uint32_t& to) {
+        if (auto found = seconds.find(name); found != seconds.end()) {
+            to = static_cast<uint32_t>(found->second);
+        }
+    };
+    set("udp_multiple", policy.udp_both_ways_s);
+    set("icmp_reply", policy.icmp_both_ways_s);
+    return policy;
+}
+
+// Zones that flows send packets through.
+std::set<uint16_t> zones_of_flows(const Pair& pair) {
+    constexpr std::string_view mark = "zone=";
+    std::set<uint16_t> zones;
+    for (size_t i = 0; i < pair.copies.size(); i++) {
+        const auto& kind = *pair.kinds.list[i];
+        for (const auto& entry : kind.name() == "flows" ? pair.copies[i].source : state::Snapshot()) {
+            std::string text = kind.describe(entry);
+            for (size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + mark.size())) {
+                uint16_t zone = 0;
+                if (std::from_chars(text.data() + at + mark.size(), text.data() + text.size(), zone).ec == std::errc()) {
+                    zones.insert(zone);
+                }
+            }
+        }
+    }
+    return zones;
+}
+
+Result<state::KindOptions> kind_options(Pair& pair) {
+    auto client = TRY(ovsdb::Client::connect(TRY(pair.a.database_socket())));   // the operator's: B's is a copy of it
+    auto config = TRY(ovsdb::read_conntrack_config(client));
+    state::KindOptions options;
+    options.sequence_check = pair.windows.check;
+    options.conntrack.copies = pair.windows.copies;
+    options.conntrack.sequences = learned_sequences(*pair.steering);
+    for (const auto& [zone, seconds] : config.zone_timeouts) {
+        options.conntrack.zone_timeouts[zone] = to_policy(seconds);
+    }
+    options.conntrack.zones = [&pair, zones = std::move(config.zones)] {
+        auto all = zones_of_flows(pair);
+        all.insert(zones.begin(), zones.end());
+        return all;
+    };
+    return options;
+}
+
 }  // namespace
 
 Status run_copy(Step& step, Side from) {
     auto& pair = step.pair;
+    pair.look_after_nobody();
     for (auto& kind : pair.kinds.list) {
         kind->unfollow();
     }
-    state::KindOptions options;
-    options.conntrack.sequences = learned_sequences(*pair.steering);
-    pair.kinds = state::all_kinds(options);
+    pair.kinds = state::all_kinds(TRY(kind_options(pair)));
     step.agent(from).on(Verb::failover, [] { return std::string("transferring state"); });
     step.agent(other(from)).on(Verb::transfer, [&step, from]() -> Result<std::string> {
         TRY(copy_all(step, from));
@@ -102,6 +163,7 @@ Status run_verify(Step& step, Side from) {
             record.identical = copy.report.identical;
             record.differing = copy.report.differing;
             record.duration += copy.report.times.total();
+            record.longest_request = std::max(record.longest_request, copy.report.longest_request);
         });
         auto stuck = not_carried(before, copy);
         if (!stuck.empty()) {
@@ -110,7 +172,8 @@ Status run_verify(Step& step, Side from) {
                               kind.describe(stuck.front()));
         }
     }
-    warn_of_unlearned(step, other(from));
+    warn_of_connections(step, other(from));
+    pair.publish();
     return {};
 }
 

@@ -1,31 +1,9 @@
 // Connections of all kinds, their settings and MAC tables, copied between two real switches with the dummy datapath.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <memory>
-
-#include "dummy_switch.h"
-#include "state/conntrack_parser.h"
-#include "state/copy.h"
+#include "conntrack_pair.h"
 #include "state/fdb.h"
-#include "state/kinds.h"
-#include "state/packet_builder.h"
 
 namespace hitless::state {
 namespace {
-
-constexpr uint32_t from_controller = 0xfffffffd;
-
-Connection parse(const std::string& line) {
-    auto connection = parse_connection(line);
-    EXPECT_TRUE(connection.ok()) << line;
-    return connection.ok() ? *connection : Connection{};
-}
-
-std::string tuples(const std::string& original, const std::string& reply) {
-    return "orig=(" + original + "),reply=(" + reply + ")";
-}
 
 // One of every kind of connection that the tracker has.
 std::vector<Connection> connections_of_all_kinds() {
@@ -72,59 +50,15 @@ std::vector<Connection> connections_of_all_kinds() {
     return result;
 }
 
-Snapshot to_snapshot(const std::vector<Connection>& connections) {
-    Snapshot snapshot;
-    for (const Connection& connection : connections) {
-        snapshot.push_back(to_entry(connection));
-    }
-    std::sort(snapshot.begin(), snapshot.end(), [](const Entry& a, const Entry& b) { return a.key < b.key; });
-    return snapshot;
-}
-
-class ConntrackState : public testing::Test {
+class ConntrackState : public ConntrackPair {
   protected:
     static void SetUpTestSuite() {
+        ConntrackPair::SetUpTestSuite();
         for (auto& one : switches) {
-            one = std::make_unique<test::DummySwitch>(std::vector<std::string>{"br0"});
-            auto tagged = run_checked({"ovs-vsctl", "--db=unix:" + one->directory() + "/db.sock", "--timeout=10", "set", "port",
-                                       "br0p3", "tag=30"});
-            ASSERT_TRUE(tagged.ok()) << tagged.error().message;
+            vsctl(*one, {"set", "port", "br0p3", "tag=30"});
         }
     }
-    static void TearDownTestSuite() {
-        for (auto& one : switches) {
-            one.reset();
-        }
-    }
-    void SetUp() override {
-        for (auto* control : {&a, &b}) {
-            ASSERT_TRUE(control->call("dpctl/flush-conntrack").ok());
-            ASSERT_TRUE(control->call("dpctl/ct-enable-tcp-seq-chk").ok());
-        }
-    }
-
-    // Checks that 'kind' is equal in both after a copy that met no difference it could not remove.
-    Copy copy_and_expect_equal(Kind& kind, instance::Control& from, instance::Control& to) {
-        auto copy = copy_kind(kind, from, to);
-        EXPECT_TRUE(copy.ok()) << (copy.ok() ? "" : copy.error().message);
-        if (!copy.ok()) {
-            return {};
-        }
-        EXPECT_EQ(copy->report.differing, 0u) << testing::PrintToString(copy->report.examples);
-        return std::move(*copy);
-    }
-    void expect_equal(Kind& kind) {
-        auto report = verify(kind, a, b);
-        ASSERT_TRUE(report.ok()) << report.error().message;
-        EXPECT_EQ(report->differing, 0u) << testing::PrintToString(report->examples);
-    }
-    // Whether B's connection tracker finds 'packet' within its window.
-    bool passes(const Packet& packet);
-
-    static std::unique_ptr<test::DummySwitch> switches[2];
-    instance::Control a{Side::A, switches[0]->control_paths()}, b{Side::B, switches[1]->control_paths()};
 };
-std::unique_ptr<test::DummySwitch> ConntrackState::switches[2];
 
 TEST_F(ConntrackState, ConnectionsOfAllKindsAreMadeCopiedAndCopiedBack) {
     Kinds kinds = all_kinds();
@@ -133,12 +67,7 @@ TEST_F(ConntrackState, ConnectionsOfAllKindsAreMadeCopiedAndCopiedBack) {
     ASSERT_TRUE(kind.load(a, {wanted, {}, {}}).ok());
     auto made = kind.dump(a);
     ASSERT_TRUE(made.ok()) << made.error().message;
-    Changes missed = diff(wanted, *made);
-    for (const Snapshot* entries : {&missed.add, &missed.change, &missed.remove}) {
-        for (const Entry& entry : *entries) {
-            ADD_FAILURE() << "not made as wanted: " << kind.describe(entry);
-        }
-    }
+    expect_made(kind, wanted, *made);
     std::vector<std::string_view> names;
     for (const auto& one : kinds.list) {
         names.push_back(one->name());
@@ -181,12 +110,7 @@ TEST_F(ConntrackState, EveryKindOfConnectionCanBeRemovedAndChanged) {
     auto now = kind.dump(b);
     ASSERT_TRUE(now.ok()) << now.error().message;
     apply_changes(wanted, changes);
-    Changes missed = diff(wanted, *now);
-    for (const Snapshot* entries : {&missed.add, &missed.change, &missed.remove}) {
-        for (const Entry& entry : *entries) {
-            ADD_FAILURE() << "differs: " << kind.describe(entry);
-        }
-    }
+    expect_made(kind, wanted, *now);
     // What is gone already (it may have expired) is no Error.
     Status again = kind.load(b, {{}, {}, changes.remove});
     EXPECT_TRUE(again.ok()) << again.error().message;
@@ -197,19 +121,6 @@ TEST_F(ConntrackState, EveryKindOfConnectionCanBeRemovedAndChanged) {
     EXPECT_TRUE(kind.dump(b)->empty());
 }
 
-bool ConntrackState::passes(const Packet& packet) {
-    auto failures = [&] {
-        auto count = b.call("coverage/read-counter", {"conntrack_tcp_seq_chk_failed"});
-        EXPECT_TRUE(count.ok());
-        return count.ok() ? *count : "";
-    };
-    auto bridge = b.openflow("br0");
-    EXPECT_TRUE(bridge.ok());
-    std::string before = failures();
-    EXPECT_TRUE((*bridge)->packet_outs(std::vector<openflow::PacketOut>{{from_controller, packet, "ct(zone=9)"}}).ok());
-    return failures() == before;
-}
-
 TEST_F(ConntrackState, LearntNumbersLetRealSegmentsPassTheCheck) {
     constexpr uint32_t client = 0xfffffff0, server = 77'000'000;   // the client's numbers wrap soon
     TcpNumbers real{client, server};
@@ -218,15 +129,14 @@ TEST_F(ConntrackState, LearntNumbersLetRealSegmentsPassTheCheck) {
         "protoinfo=(state_orig=ESTABLISHED,state_reply=ESTABLISHED,wscale_orig=7,wscale_reply=9,flags_orig=WINDOW_SCALE,flags_reply=WINDOW_SCALE)");
     bool learnt = false;
     auto check = std::make_shared<SequenceCheck>();
-    Conntrack kind({.sequences = [&](const Tuple& tuple) -> std::optional<TcpSequence> {
-                        if (!learnt || tuple != connection.original) {
-                            return std::nullopt;
-                        }
-                        return TcpSequence{.sequence = real.original, .acknowledgement = real.reply};
-                    },
-                    .timeouts = {},
-                    .zone_timeouts = {}},
-                   check);
+    ConntrackOptions options;
+    options.sequences = [&](const Tuple& tuple) -> std::optional<TcpSequence> {
+        if (!learnt || tuple != connection.original) {
+            return std::nullopt;
+        }
+        return TcpSequence{.sequence = real.original, .acknowledgement = real.reply};
+    };
+    Conntrack kind(options, check);
     std::vector<uint8_t> payload(1400, 'x');
     auto segment = [&](bool reply, uint32_t ahead) {
         return build_tcp(reply ? connection.reply : connection.original,
@@ -240,12 +150,12 @@ TEST_F(ConntrackState, LearntNumbersLetRealSegmentsPassTheCheck) {
     EXPECT_TRUE(check->suspended(Side::B));
     EXPECT_FALSE(*SequenceCheck::effective(b));
     EXPECT_TRUE(*check->wanted(b));
-    EXPECT_TRUE(passes(segment(false, 0)));   // the check is off
+    EXPECT_TRUE(passes(b, segment(false, 0)));   // the check is off
     ASSERT_TRUE(b.call("dpctl/ct-enable-tcp-seq-chk").ok());
     ASSERT_TRUE(kind.load(b, {{}, {}, {to_entry(connection)}}).ok());
     ASSERT_TRUE(kind.load(b, {{to_entry(connection)}, {}, {}}).ok());
     ASSERT_TRUE(b.call("dpctl/ct-enable-tcp-seq-chk").ok());
-    EXPECT_FALSE(passes(segment(false, 0)));   // the negative control
+    EXPECT_FALSE(passes(b, segment(false, 0)));   // the negative control
 
     // Once they are learnt, refresh() makes it anew and has the windows checked again.
     learnt = true;
@@ -253,18 +163,18 @@ TEST_F(ConntrackState, LearntNumbersLetRealSegmentsPassTheCheck) {
     EXPECT_EQ(kind.connections_without_numbers(Side::B), 0u);
     EXPECT_FALSE(check->suspended(Side::B));
     EXPECT_TRUE(*SequenceCheck::effective(b));
-    EXPECT_TRUE(passes(segment(false, 300'000)));   // within the scaled window
-    EXPECT_TRUE(passes(segment(true, 100'000)));
-    EXPECT_FALSE(passes(segment(true, 0x40000000)));
+    EXPECT_TRUE(passes(b, segment(false, 300'000)));   // within the scaled window
+    EXPECT_TRUE(passes(b, segment(true, 100'000)));
+    EXPECT_FALSE(passes(b, segment(true, 0x40000000)));
 
     // Far ahead: the window is moved.
     real.original += 500'000'000;
     real.reply += 900'000'000;
-    EXPECT_FALSE(passes(segment(false, 0)));
+    EXPECT_FALSE(passes(b, segment(false, 0)));
     ASSERT_TRUE(kind.refresh(b).ok());
     EXPECT_TRUE(*SequenceCheck::effective(b));
-    EXPECT_TRUE(passes(segment(true, 200'000)));
-    EXPECT_TRUE(passes(segment(false, 200'000)));
+    EXPECT_TRUE(passes(b, segment(true, 200'000)));
+    EXPECT_TRUE(passes(b, segment(false, 200'000)));
 }
 
 TEST_F(ConntrackState, SettingsAreCopiedAndASuspendedCheckIsNotOne) {
@@ -273,7 +183,22 @@ TEST_F(ConntrackState, SettingsAreCopiedAndASuspendedCheckIsNotOne) {
     ASSERT_TRUE(a.call("dpctl/ct-set-maxconns", {"54321"}).ok());
     ASSERT_TRUE(a.call("dpctl/ct-set-limits", {"zone=5,limit=17"}).ok());
     ASSERT_TRUE(b.call("dpctl/ct-set-limits", {"zone=6,limit=1"}).ok());
+    ASSERT_TRUE(a.call("dpctl/ipf-set-disabled", {"v6"}).ok());
+    ASSERT_TRUE(a.call("dpctl/ipf-set-min-frag", {"v4", "600"}).ok());
+    ASSERT_TRUE(a.call("dpctl/ipf-set-min-frag", {"v6", "1280"}).ok());
+    ASSERT_TRUE(a.call("dpctl/ipf-set-max-nfrags", {"77"}).ok());
     copy_and_expect_equal(settings, a, b);
+    EXPECT_THAT(*b.call("dpctl/ipf-get-status"), testing::AllOf(testing::HasSubstr("v4 enabled: 1\n"), testing::HasSubstr("v6 enabled: 0\n"),
+                                                                testing::HasSubstr("min v4 frag size: 600\n"),
+                                                                testing::HasSubstr("min v6 frag size: 1280\n"),
+                                                                testing::HasSubstr("max num frags (v4/v6): 77\n")));
+    ASSERT_TRUE(a.call("dpctl/ipf-set-enabled", {"v6"}).ok());
+    ASSERT_TRUE(a.call("dpctl/ct-set-limits", {"default=1000000"}).ok());
+    copy_and_expect_equal(settings, a, b);
+    // None is the same as the highest, which is what takes the place of none in versions before 3.3.
+    ASSERT_TRUE(a.call("dpctl/ct-set-limits", {"default=4294967295"}).ok());
+    copy_and_expect_equal(settings, a, b);
+    EXPECT_THAT(*b.call("dpctl/ct-get-limits"), testing::HasSubstr("default limit=4294967295"));
     EXPECT_EQ(*b.call("dpctl/ct-get-maxconns"), "54321\n");
 
     ASSERT_TRUE(kinds.sequence_check->suspend(b).ok());

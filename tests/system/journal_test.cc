@@ -92,7 +92,7 @@ TEST_F(JournalTest, WholeOperationIsReadBackAsItWasWritten) {
     now_ += 20ms;
     ASSERT_OK(journal_->message("operator", "A", "failover", "text"));
     ASSERT_OK(journal_->message("A", "B", "activate", ""));
-    ASSERT_OK(journal_->transfer({"flows", Side::A, 10, 9, 1, 2, 300us}));
+    ASSERT_OK(journal_->transfer({"flows", Side::A, 10, 9, 1, 2, 300us, 250us}));
     ASSERT_OK(journal_->warning("w2"));
     ASSERT_OK(journal_->warning("w1"));
     ASSERT_OK(journal_->warning("w1"));
@@ -124,6 +124,7 @@ TEST_F(JournalTest, WholeOperationIsReadBackAsItWasWritten) {
     ASSERT_EQ(record.transfers.size(), 1u);
     EXPECT_EQ(record.transfers[0].kind, "flows");
     EXPECT_EQ(record.transfers[0].delta, 2u);
+    EXPECT_EQ(record.transfers[0].longest_request, 250us);
 }
 
 TEST_F(JournalTest, PhaseIsInTheDatabaseBeforeItActs) {

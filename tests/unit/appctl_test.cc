@@ -61,7 +61,7 @@ upgrade::Summary sample() {
     summary.blackout = std::chrono::microseconds(1234);
     summary.phases = {{upgrade::Phase::copy, std::chrono::microseconds(5600), false, "", std::chrono::microseconds(1234)},
                       {upgrade::Phase::soak, std::chrono::microseconds(100), false, "B died"}};
-    summary.transfers = {{"flows", Side::A, 10, 10, 0, 1, std::chrono::microseconds(900)}};
+    summary.transfers = {{"flows", Side::A, 10, 10, 0, 1, std::chrono::microseconds(900), std::chrono::microseconds(400)}};
     summary.holds = {{Side::A, std::chrono::microseconds(77), std::chrono::microseconds(88), 12}};
     return summary;
 }
@@ -77,8 +77,8 @@ TEST(Render, SummaryTellsResultVersionsPhasesAndKinds) {
               "  copy               5.6 ms\n"
               "  soak               0.1 ms  failed\n"
               "\n"
-              "  state kind            way    copied identical differing   in hold         time\n"
-              "  flows                A->B        10        10         0         1       0.9 ms\n"
+              "  state kind            way    copied identical differing   in hold         time    longest request\n"
+              "  flows                A->B        10        10         0         1       0.9 ms             0.4 ms\n"
               "\n"
               "  packets held 12, dropped 0; blackout 1.234 ms; 0.00 s in all, 0.00 s of it soak\n");
 }
@@ -94,6 +94,7 @@ TEST(Render, JsonHasTheStableNames) {
     EXPECT_EQ(json["holds"][0]["held"].asUInt64(), 12u);
     EXPECT_EQ(json["phases"][1]["state"].asString(), "failed");
     EXPECT_EQ(json["transfers"][0]["kind"].asString(), "flows");
+    EXPECT_EQ(json["transfers"][0]["longest_request_us"].asInt(), 400);
     EXPECT_EQ(to_text(Json::Value(1)), "1\n");
 }
 

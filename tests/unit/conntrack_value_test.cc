@@ -118,13 +118,13 @@ TEST(ConntrackRecipe, APathLeadsToEveryStateThatConnectionsHave) {
              {S::closing, S::established}, {S::established, S::closing}, {S::fin_wait_2, S::established},
              {S::established, S::fin_wait_2}, {S::fin_wait_2, S::closing}, {S::closing, S::fin_wait_2},
              {S::fin_wait_2, S::fin_wait_2}, {S::time_wait, S::time_wait}, {S::closing, S::closed}}) {
-        auto path = tcp_path(states, tcp_syn, tcp_syn | tcp_ack);
+        auto path = tcp_path(states, {tcp_syn, tcp_syn | tcp_ack, true});
         ASSERT_FALSE(path.empty()) << to_string(states.first) << "/" << to_string(states.second);
         EXPECT_EQ(path.front(), (TcpMove{false, tcp_syn}));
         EXPECT_EQ(play(path), states);
     }
-    EXPECT_EQ(tcp_path({S::established, S::established}, tcp_ack, tcp_ack).front().flags, tcp_ack);
-    EXPECT_TRUE(tcp_path({S::last_ack, S::closed}, tcp_syn, tcp_syn | tcp_ack).empty());
+    EXPECT_EQ(tcp_path({S::established, S::established}, {tcp_ack, tcp_ack, false}).front().flags, tcp_ack);
+    EXPECT_TRUE(tcp_path({S::last_ack, S::closed}, {tcp_syn, tcp_syn | tcp_ack, true}).empty());
 }
 
 uint32_t field32(const openflow::PacketOut& out, size_t offset) {

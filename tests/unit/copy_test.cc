@@ -5,7 +5,6 @@
 
 #include <map>
 
-#include "state/conntrack_settings.h"
 
 namespace hitless::state {
 namespace {
@@ -168,14 +167,6 @@ TEST(ApplyChanges, UndoesTheDifference) {
     Snapshot empty;
     apply_changes(empty, {{}, {{"x", "1"}}, {{"y", ""}}});
     EXPECT_TRUE(empty.empty());
-}
-
-TEST(ConntrackSettings, ReadsLimits) {
-    auto limits = parse_conntrack_limits("default limit=10\nzone=7,limit=5,count=3\nzone=1,limit=0,count=0\n");
-    ASSERT_TRUE(limits.ok());
-    EXPECT_THAT(*limits, ElementsAre(Entry{"limit default", "10"}, Entry{"limit zone 1", "0"}, Entry{"limit zone 7", "5"}));
-    EXPECT_TRUE(parse_conntrack_limits("default limit=0")->empty());
-    EXPECT_THAT(parse_conntrack_limits("what").error().message, HasSubstr("'what'"));
 }
 
 }  // namespace

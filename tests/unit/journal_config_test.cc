@@ -16,12 +16,13 @@ TEST(JournalConfig, AbsentKeysHaveTheirDefault) {
     EXPECT_EQ(config->receive_buffer_bytes, 33554432u);
     EXPECT_EQ(config->history_max, 100u);
     EXPECT_EQ(config->releases_max, 5u);
+    EXPECT_FALSE(config->probe_idle_tcp);
 }
 
 TEST(JournalConfig, KeysAreTaken) {
     auto config = parse_config({{"soak-s", "0"}, {"hold-packets", "64"}, {"hold-deadline-ms", "60000"},
                                 {"receive-buffer-bytes", "212992"}, {"history-max", "1"}, {"releases-max", "2"},
-                                {"not-known", "x"}});
+                                {"probe-idle-tcp", "true"}, {"not-known", "x"}});
     ASSERT_TRUE(config);
     EXPECT_EQ(config->soak.count(), 0);
     EXPECT_EQ(config->hold_packets, 64u);
@@ -29,6 +30,9 @@ TEST(JournalConfig, KeysAreTaken) {
     EXPECT_EQ(config->receive_buffer_bytes, 212992u);
     EXPECT_EQ(config->history_max, 1u);
     EXPECT_EQ(config->releases_max, 2u);
+    EXPECT_TRUE(config->probe_idle_tcp);
+    EXPECT_FALSE(parse_config({{"probe-idle-tcp", "false"}})->probe_idle_tcp);
+    EXPECT_THAT(parse_config({{"probe-idle-tcp", "yes"}}).error().message, HasSubstr("probe-idle-tcp: \"yes\" is neither true nor false"));
 }
 
 class BadValue : public testing::TestWithParam<std::pair<const char*, const char*>> {};
