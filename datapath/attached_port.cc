@@ -91,7 +91,9 @@ Status AttachedPort::take_over(const steer_port& entry) {
     entry_ = entry;
     entry_.hold_ifindex = hold_->ifindex();
     uint64_t held = context_.programs.held(index_);
-    dropped_ = held - context_.programs.read_counters(index_).released;
+    steer_counters counters = context_.programs.read_counters(index_);
+    dropped_ = held - counters.released;
+    refused_ = counters.refused;
     context_.programs.set_released(index_, held);
     TRY(put_programs());
     context_.programs.remove_port(entry.hold_ifindex);
@@ -256,6 +258,11 @@ uint64_t AttachedPort::read_from_tap() const {
 uint64_t AttachedPort::take_new_drops() {
     auto drops = hold_->dropped(context_.a_links);
     return drops.ok() ? *drops - std::exchange(queue_drops_, *drops) : 0;
+}
+
+uint64_t AttachedPort::take_new_refused() {
+    uint64_t refused = context_.programs.read_counters(index_).refused;
+    return refused - std::exchange(refused_, refused);
 }
 
 bool AttachedPort::leg_up() const {

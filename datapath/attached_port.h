@@ -62,6 +62,8 @@ class AttachedPort {
 
     // Packets that the hold's queue had no room for since the last call.
     uint64_t take_new_drops();
+    // Packets that were refused because all holds together had no room, since the last call.
+    uint64_t take_new_refused();
     // Packets lost in the hold since attach().
     uint64_t dropped() const { return dropped_; }
     void add_dropped(uint64_t packets) { dropped_ += packets; }
@@ -92,7 +94,7 @@ class AttachedPort {
     std::vector<unsigned> stitched_;
     bool attached_ = false;
     bool adopting_ = false;                         // what is there is taken over
-    uint64_t queue_drops_ = 0, dropped_ = 0;
+    uint64_t queue_drops_ = 0, dropped_ = 0, refused_ = 0;
 };
 
 }  // namespace hitless::datapath

@@ -64,6 +64,12 @@ class FakeSteering : public Steering {
         });
     }
 
+    // What hold_fill() returns.
+    double fill = 0;
+
+    double hold_fill() const override { return fill; }
+    void set_receiver(Side, std::function<bool()>) override {}
+
     Result<ReleaseReport> release(Side to) override {
         auto status = call("release " + std::string(to_string(to)), [&]() -> Status {
             if (!bond_.halted) {

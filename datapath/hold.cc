@@ -16,9 +16,12 @@ namespace {
 // linux/if_tun.h of Linux 6.2
 constexpr unsigned tun_f_uso4 = 0x20, tun_f_uso6 = 0x40;
 
+// struct virtio_net_hdr of linux/virtio_net.h, which C++ cannot read.
+constexpr size_t virtio_header = 10;
+
 // The largest that a tap takes: a segment of 64 kB that the sender left to be cut later is held as one packet.
 constexpr uint32_t largest_mtu = 65535 - 14;
-constexpr size_t largest_packet = 12 + 65535 + 14 + 8;
+constexpr size_t largest_packet = virtio_header + 65535 + 14 + 8;
 
 }  // namespace
 
@@ -62,6 +65,7 @@ Hold::Moved Hold::give_on(uint32_t limit) {
             moved.empty = true;
             break;
         }
+        moved.bytes += static_cast<size_t>(size) - virtio_header;
         ssize_t written;
         do {
             written = ::write(tap_.get(), packet, static_cast<size_t>(size));

@@ -23,6 +23,7 @@ class Hold {
     struct Moved {
         uint32_t packets = 0;       // given on
         uint32_t failed = 0;        // taken out, but refused by the kernel on the way in
+        uint64_t bytes = 0;         // of all that was taken out
         bool empty = false;         // there was no further packet
     };
     // Takes out up to 'limit' packets, in order, and writes each back to the tap, at whose ingress the program hold_in gives

@@ -215,13 +215,24 @@ bool ProcessSockets::empty() const {
            });
 }
 
-Status ProcessSockets::drain(const std::function<Status()>& round_trip, std::chrono::milliseconds limit) {
+bool ProcessSockets::has_room() const {
+    return std::all_of(packet_.begin(), packet_.end(), [](const Fd& fd) {
+        uint32_t info[SK_MEMINFO_VARS] = {};
+        socklen_t size = sizeof info;
+        ::getsockopt(fd.get(), SOL_SOCKET, SO_MEMINFO, info, &size);
+        return info[SK_MEMINFO_RMEM_ALLOC] <= info[SK_MEMINFO_RCVBUF] / 2;
+    });
+}
+
+Status ProcessSockets::drain(const std::function<Status()>& round_trip, std::chrono::milliseconds limit,
+                             const std::function<Status()>& go_on) {
     auto deadline = Clock::now() + limit;
     do {
         while (!empty()) {
             if (Clock::now() > deadline) {
                 return make_error("packets are still waiting in the switch's sockets after {} ms", limit.count());
             }
+            TRY(go_on());
             std::this_thread::sleep_for(std::chrono::microseconds(50));
         }
         // A packet that was taken from a queue is processed before the main loop gets to its control socket.

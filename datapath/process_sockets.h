@@ -33,11 +33,15 @@ class ProcessSockets {
 
     // Waits until every packet that was accepted is also processed: all queues empty, then one turn of the process's main
     // loop (round_trip: a request on its control socket), and still empty. Only for ports polled by the main thread (no
-    // PMD). Error when that takes longer than 'limit'.
-    Status drain(const std::function<Status()>& round_trip, std::chrono::milliseconds limit);
+    // PMD). Error when that takes longer than 'limit', or when 'go_on' has one.
+    Status drain(const std::function<Status()>& round_trip, std::chrono::milliseconds limit,
+                 const std::function<Status()>& go_on = [] { return Status(); });
 
-    // Bytes waiting in the packet sockets (0 for taps: only whether there are any is known).
+    // No packet is waiting, in a packet socket or a tap.
     bool empty() const;
+
+    // Every packet socket has at least half of its receive buffer free.
+    bool has_room() const;
 
     // Packets dropped by the kernel because a receive buffer was full, since the socket was opened.
     uint64_t dropped() const;

@@ -210,6 +210,21 @@ void Programs::set_deadline(steady_clock::time_point deadline) {
     store_shared(control_->deadline_ns, static_cast<__u64>(ns));
 }
 
+void Programs::set_hold_memory(uint64_t limit, uint64_t used) {
+    store_shared(control_->hold_limit, static_cast<__u64>(limit));
+    store_shared(control_->hold_used, static_cast<__u64>(used));
+}
+
+uint64_t Programs::hold_used() const { return load_shared(control_->hold_used); }
+
+// What is given back may be some bytes more than what was taken: a VLAN tag comes back in the frame.
+void Programs::give_back_hold_memory(uint64_t bytes) {
+    __u64 used = load_shared(control_->hold_used), left;
+    do {
+        left = used - std::min<__u64>(used, bytes);
+    } while (!__atomic_compare_exchange_n(&control_->hold_used, &used, left, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+}
+
 steer_counters Programs::read_counters(uint32_t index) const {
     steer_counters& shared = counters_.get()[index];
     steer_counters copy = {};
@@ -222,6 +237,7 @@ steer_counters Programs::read_counters(uint32_t index) const {
     copy.from_b = load_shared(shared.from_b);
     copy.gated_a = load_shared(shared.gated_a);
     copy.gated_b = load_shared(shared.gated_b);
+    copy.refused = load_shared(shared.refused);
     return copy;
 }
 

@@ -44,6 +44,11 @@ class Programs {
     void set_word(uint64_t word);
     void set_deadline(std::chrono::steady_clock::time_point deadline);
 
+    // Memory for held packets: the limit, and what is taken of it. Both are to be set before a hold.
+    void set_hold_memory(uint64_t limit, uint64_t used);
+    uint64_t hold_used() const;
+    void give_back_hold_memory(uint64_t bytes);
+
     // Counters of the port with this index; live memory of the kernel.
     steer_counters read_counters(uint32_t index) const;
     uint64_t held(uint32_t index) const;

@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <thread>
 
-#include "datapath/softnet.h"
-
 namespace hitless::datapath {
 
 namespace {
 
 // Of one port before the next port's turn. A CPU's backlog holds 1000 packets (net.core.netdev_max_backlog).
 constexpr uint32_t batch = 32;
+
+// After so many packets it is looked whether the receiving side keeps up: whether its sockets are less than half full, and no CPU's
+// backlog is longer than this. In between, a socket and a backlog take as many again, of any size.
+constexpr uint64_t look_every = 256, longest_backlog = 300;
 
 // The programs end the RELEASE by themselves when this process made no progress for so long.
 constexpr auto stall_limit = std::chrono::seconds(1);
@@ -20,8 +22,12 @@ constexpr auto whole_limit = std::chrono::seconds(5);
 
 }  // namespace
 
-Release::Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedPort>>& ports, Clock::time_point halted, Side to)
-    : context_(context), to_(to), halted_(halted) {
+Release::Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedPort>>& ports, Clock::time_point halted, Side to,
+                 const std::function<bool()>& receiver)
+    : context_(context), to_(to), halted_(halted), receiver_(receiver) {
+    if (auto softnet = Softnet::open(); softnet.ok()) {
+        softnet_ = std::move(*softnet);
+    }
     for (auto& port : ports) {
         uint64_t released = context.programs.read_counters(port->index()).released;
         bool counted = to == Side::A && port->port().tap;
@@ -47,6 +53,7 @@ Result<ReleaseReport> Release::run() {
     }
     for (const auto& progress : ports_) {
         report_.held += progress.released - progress.held_before;
+        report_.refused += progress.port->take_new_refused();
     }
     return report_;
 }
@@ -83,7 +90,7 @@ bool Release::turn() {
         auto moved = progress.port->hold().give_on(batch);
         report_.dropped += moved.failed;
         if (uint64_t packets = moved.packets + moved.failed) {
-            publish(progress, packets);
+            publish(progress, moved);
             moved_all += packets;
             pace(packets);
         }
@@ -91,7 +98,9 @@ bool Release::turn() {
     return moved_all || waiting;
 }
 
-void Release::publish(Progress& progress, uint64_t packets) {
+void Release::publish(Progress& progress, const Hold::Moved& moved) {
+    uint64_t packets = moved.packets + moved.failed;
+    context_.programs.give_back_hold_memory(moved.bytes + packets * STEER_PACKET_COST);
     uint32_t index = progress.port->index();
     uint64_t held = context_.programs.held(index);
     // The first of a batch has waited longest. Where its stamp was overwritten by a later packet's, the halt is the bound.
@@ -128,7 +137,7 @@ Status Release::account_for_drops() {
         auto moved = progress.port->hold().give_on(batch);
         if (moved.packets + moved.failed) {
             report_.dropped += moved.failed;
-            publish(progress, moved.packets + moved.failed);
+            publish(progress, moved);
             continue;
         }
         uint64_t missing = held - progress.released;
@@ -145,10 +154,24 @@ Status Release::account_for_drops() {
 // Never faster than the receiving side takes packets: what overflows its queue is lost.
 void Release::pace(uint64_t packets) {
     given_ += packets;
+    if (given_ >= looked_ + look_every) {
+        looked_ = given_;
+        wait_for_room();
+    }
     auto due = started_ + std::chrono::nanoseconds(given_ * 1'000'000'000 / context_.options.release_packets_per_second);
     while (Clock::now() < due) {
         // Shorter than a timer's slack: yields, and does not sleep.
         std::this_thread::yield();
+    }
+}
+
+// An instance that takes nothing for long has no claim to the others' packets waiting for it.
+void Release::wait_for_room() {
+    auto limit = Clock::now() + stall_limit;
+    while (Clock::now() < limit &&
+           ((receiver_ && !receiver_()) || (softnet_ && softnet_->longest_queue() > longest_backlog))) {
+        context_.programs.set_deadline(Clock::now() + stall_limit);
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
     }
 }
 

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
 #include "datapath/attached_port.h"
 #include "datapath/programs.h"
+#include "datapath/softnet.h"
 #include "datapath/steering.h"
 
 namespace hitless::datapath {
@@ -16,7 +19,9 @@ class Release {
   public:
     using Clock = std::chrono::steady_clock;
 
-    Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedPort>>& ports, Clock::time_point halted, Side to);
+    // 'receiver' may be null; else it says whether the receiving side has room.
+    Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedPort>>& ports, Clock::time_point halted, Side to,
+            const std::function<bool()>& receiver);
 
     // To be called once, with the control word in RELEASE: returns when no port holds packets, and none will.
     Result<ReleaseReport> run();
@@ -33,14 +38,17 @@ class Release {
     bool has_room(Progress& progress) const;
     bool all_released() const;
     Status account_for_drops();
-    void publish(Progress& progress, uint64_t packets);
+    void publish(Progress& progress, const Hold::Moved& moved);
     void pace(uint64_t packets);
+    void wait_for_room();
 
     SteeringContext& context_;
     std::vector<Progress> ports_;
     Side to_;
     Clock::time_point halted_, started_ = Clock::now();
-    uint64_t given_ = 0;
+    const std::function<bool()>& receiver_;
+    std::optional<Softnet> softnet_;
+    uint64_t given_ = 0, looked_ = 0;   // packets given on, and those of them before the last look at the receiver's room
     ReleaseReport report_;
 };
 

@@ -5,11 +5,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <string>
 #include <thread>
 
-#include "base/fd.h"
 
 namespace hitless::datapath {
 
@@ -17,16 +17,6 @@ namespace {
 
 constexpr const char* softnet_stat = "/proc/net/softnet_stat";
 constexpr size_t processed_column = 0, backlog_column = 11;
-
-Result<std::vector<SoftnetCpu>> read_softnet(int file) {
-    std::string text;
-    char buffer[16384];
-    ssize_t n;
-    while ((n = ::pread(file, buffer, sizeof buffer, static_cast<off_t>(text.size()))) > 0) {
-        text.append(buffer, static_cast<size_t>(n));
-    }
-    return parse_softnet_stat(text);
-}
 
 // Whether what was waiting at 'then' is processed by 'now'.
 bool passed(const SoftnetCpu& then, const SoftnetCpu& now) {
@@ -60,13 +50,38 @@ Result<std::vector<SoftnetCpu>> parse_softnet_stat(std::string_view text) {
     return cpus;
 }
 
-Status wait_for_softnet(std::chrono::microseconds limit) {
+Result<Softnet> Softnet::open() {
     Fd file(::open(softnet_stat, O_RDONLY | O_CLOEXEC));
     if (!file) {
         return make_errno_error(errno, "{}", softnet_stat);
     }
+    return Softnet(std::move(file));
+}
+
+Result<std::vector<SoftnetCpu>> Softnet::read() const {
+    std::string text;
+    char buffer[16384];
+    ssize_t n;
+    while ((n = ::pread(file_.get(), buffer, sizeof buffer, static_cast<off_t>(text.size()))) > 0) {
+        text.append(buffer, static_cast<size_t>(n));
+    }
+    return parse_softnet_stat(text);
+}
+
+uint64_t Softnet::longest_queue() const {
+    uint64_t longest = 0;
+    if (auto cpus = read(); cpus.ok()) {
+        for (const SoftnetCpu& cpu : *cpus) {
+            longest = std::max(longest, cpu.backlog);
+        }
+    }
+    return longest;
+}
+
+Status wait_for_softnet(std::chrono::microseconds limit) {
+    Softnet softnet = TRY(Softnet::open());
     auto deadline = std::chrono::steady_clock::now() + limit;
-    auto then = TRY(read_softnet(file.get()));
+    auto then = TRY(softnet.read());
     auto now = then;
     for (size_t cpu = 0; cpu < then.size();) {
         if (cpu < now.size() && !passed(then[cpu], now[cpu])) {
@@ -74,7 +89,7 @@ Status wait_for_softnet(std::chrono::microseconds limit) {
                 return make_error("CPU {}: its queue of received packets is not processed after {} us", cpu, limit.count());
             }
             std::this_thread::yield();
-            now = TRY(read_softnet(file.get()));
+            now = TRY(softnet.read());
             continue;
         }
         cpu++;

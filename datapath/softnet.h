@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
 
 namespace hitless::datapath {
@@ -18,6 +19,19 @@ struct SoftnetCpu {
 };
 
 Result<std::vector<SoftnetCpu>> parse_softnet_stat(std::string_view text);
+
+// The kernel's own count, kept open for looking at it often.
+class Softnet {
+  public:
+    static Result<Softnet> open();
+    Result<std::vector<SoftnetCpu>> read() const;
+    // Packets in the longest queue. A CPU's queue takes 1000 (net.core.netdev_max_backlog), and drops what is beyond.
+    uint64_t longest_queue() const;
+
+  private:
+    explicit Softnet(Fd file) : file_(std::move(file)) {}
+    Fd file_;
+};
 
 // Waits until every packet that is in a CPU's queue now has been taken from it, and processed. Error after 'limit'.
 Status wait_for_softnet(std::chrono::microseconds limit);

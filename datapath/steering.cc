@@ -42,6 +42,9 @@ void remove_pin(const std::filesystem::path& pin) {
     }
 }
 
+// Up to so many ports have a queue of the full length.
+constexpr size_t ports_of_full_queue = 32;
+
 uint64_t side_bits(Side side) { return side == Side::B ? STEER_SIDE_B : 0; }
 
 // Removes the pins, filters and devices that belong to none of 'ports', and what was on their holds, which ended with their process.
@@ -87,6 +90,8 @@ class KernelSteering : public Steering {
     Status add_port(const Port& port) override;
     Status remove_port(const std::string& name) override;
     Status halt(std::chrono::milliseconds deadline) override;
+    double hold_fill() const override;
+    void set_receiver(Side side, std::function<bool()> has_room) override { receivers_[side] = std::move(has_room); }
     Result<ReleaseReport> release(Side to) override;
     Bond bond() const override;
     Status learn_tcp(bool on) override;
@@ -98,6 +103,7 @@ class KernelSteering : public Steering {
 
   private:
     Status prepare(Result<Programs> (*programs)(const std::string&));
+    void share_queues(size_t ports);
     void set_word(uint64_t mode, Side side);
     bool extend_halt();
 
@@ -108,6 +114,7 @@ class KernelSteering : public Steering {
     bool halted_ = false, learning_ = false;
     Fd sender_;   // opened when first needed
     Clock::time_point halted_at_, deadline_;
+    std::map<Side, std::function<bool()>> receivers_;
 };
 
 Status KernelSteering::prepare(Result<Programs> (*get_programs)(const std::string&)) {
@@ -121,11 +128,19 @@ Status KernelSteering::prepare(Result<Programs> (*get_programs)(const std::strin
     return {};
 }
 
+void KernelSteering::share_queues(size_t ports) {
+    uint32_t& queue = context_->options.hold_packets_per_port;
+    if (ports > ports_of_full_queue) {
+        queue = std::max<uint32_t>(1, static_cast<uint32_t>(queue * ports_of_full_queue / ports));
+    }
+}
+
 Status KernelSteering::attach(std::span<const Port> ports) {
     if (context_) {
         return make_error("steering: attached already");
     }
     TRY(prepare(&Programs::load));
+    share_queues(ports.size());
     for (const Port& port : ports) {
         if (auto status = add_port(port); !status.ok()) {
             static_cast<void>(detach_all().ok());
@@ -157,6 +172,7 @@ Status KernelSteering::adopt() {
         }
     }
     TRY(remove_pieces(options_, context_->a_links, whole));
+    share_queues(whole.size());
     for (const auto& port : whole) {
         ports_.push_back(TRY(AttachedPort::adopt(*context_, {devices[port.port_ifindex], port.tap != 0}, port)));
     }
@@ -219,6 +235,7 @@ Status KernelSteering::halt(std::chrono::milliseconds deadline) {
     halted_at_ = Clock::now();
     deadline_ = halted_at_ + deadline;
     context_->programs.set_deadline(deadline_);
+    context_->programs.set_hold_memory(options_.hold_bytes, 0);
     set_word(STEER_HOLD, active_);
     halted_ = true;
     // A CPU may still be delivering a packet of before to a packet socket; and on the way to B it may be in a queue.
@@ -238,6 +255,18 @@ bool KernelSteering::extend_halt() {
     return Clock::now() < deadline_;
 }
 
+double KernelSteering::hold_fill() const {
+    if (!context_) {
+        return 0;
+    }
+    double fill = static_cast<double>(context_->programs.hold_used()) / static_cast<double>(options_.hold_bytes);
+    for (const auto& port : ports_) {
+        steer_counters c = context_->programs.read_counters(port->index());
+        fill = std::max(fill, static_cast<double>(c.held - c.released) / context_->options.hold_packets_per_port);
+    }
+    return halted_ ? fill : 0;
+}
+
 Result<ReleaseReport> KernelSteering::release(Side to) {
     if (!halted_) {
         return make_error("release: there is no halt");
@@ -252,7 +281,7 @@ Result<ReleaseReport> KernelSteering::release(Side to) {
         context_->programs.set_deadline(Clock::now() + release_limit);
     }
     active_ = target;
-    Release release(*context_, ports_, halted_at_, target);
+    Release release(*context_, ports_, halted_at_, target, receivers_[target]);
     set_word(STEER_RELEASE, target);
     auto report = release.run();
     set_word(STEER_DIRECT, target);
@@ -277,7 +306,7 @@ Bond KernelSteering::bond() const {
         BondMember member;
         member.port = port->port();
         member.counters = {.to_a = c.to_a, .to_b = c.to_b, .held = c.held, .released = c.released - port->dropped(),
-                           .hold_dropped = port->dropped(), .from_a = c.from_a, .from_b = c.from_b,
+                           .hold_dropped = port->dropped(), .hold_refused = c.refused, .from_a = c.from_a, .from_b = c.from_b,
                            .gated_a = c.gated_a, .gated_b = c.gated_b};
         member.a_attached = context_->a_links.get(port->port().name).ok();
         member.b_attached = port->leg_up();
@@ -333,7 +362,7 @@ Result<std::unique_ptr<Steering>> make_steering(SteeringOptions options) {
     if (!std::regex_match(options.prefix, prefix)) {
         return make_error("steering: prefix '{}': not one to four letters and digits", options.prefix);
     }
-    if (!options.hold_packets_per_port || !options.release_packets_per_second) {
+    if (!options.hold_packets_per_port || !options.hold_bytes || !options.release_packets_per_second) {
         return make_error("steering: a limit of 0 packets");
     }
     return std::unique_ptr<Steering>(std::make_unique<KernelSteering>(std::move(options)));

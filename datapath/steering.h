@@ -21,6 +21,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -41,7 +42,8 @@ struct Port {
 struct PortCounters {
     uint64_t to_a = 0, to_b = 0;            // input given to A, to B
     uint64_t held = 0, released = 0;        // input held, and given on after it
-    uint64_t hold_dropped = 0;              // of the held: lost because the hold was full
+    uint64_t hold_dropped = 0;              // of the held: lost because the port's hold was full
+    uint64_t hold_refused = 0;              // lost because the holds of all ports had no more memory; not in 'held'
     uint64_t from_a = 0, from_b = 0;        // output that passed the gate
     uint64_t gated_a = 0, gated_b = 0;      // output of an instance that is not active, dropped at its gate
 };
@@ -60,7 +62,8 @@ struct Bond {
 
 struct ReleaseReport {
     uint64_t held = 0;                          // packets held in this hand-over
-    uint64_t dropped = 0;                       // of those, lost because the hold was full
+    uint64_t dropped = 0;                       // of those, lost because the port's hold was full
+    uint64_t refused = 0;                       // besides those, lost because all holds together had no more memory
     std::chrono::microseconds longest_wait{};   // the longest that a held packet waited, from the halt to its release
 };
 
@@ -102,6 +105,14 @@ class Steering {
     // themselves give input back to the side that was active. Quick (under 1 ms) where RCU is expedited: host_settings.h.
     virtual Status halt(std::chrono::milliseconds deadline) = 0;
 
+    // Of what is free for held packets, how much is used, from 0 to 1: of the memory of all ports, or of the fullest port's queue,
+    // whichever is nearer to its end. Beyond 1 packets are lost, and counted.
+    virtual double hold_fill() const = 0;
+
+    // 'has_room' is asked in each release to 'side', from its thread: whether that side can take more packets now. It waits while
+    // not, but not longer than 1 s for an instance that takes nothing.
+    virtual void set_receiver(Side side, std::function<bool()> has_room) = 0;
+
     // Makes 'to' the active side (equal to the old one: the halt is called off): its output gate opens, the other closes,
     // held packets are given to it in each port's order, then new ones go to it directly. Returns when no port holds packets
     // any more. Only after halt(). When the halt's deadline has passed it is an Error: the side that was active has input
@@ -134,7 +145,9 @@ struct SteeringOptions {
     std::string prefix = "hl";              // of the devices it makes; at most 4 characters
     std::string bpf_directory;              // of a bpffs: where programs and maps are pinned
     std::string b_namespace;                // path of B's network namespace, e.g. /run/netns/NAME
-    uint32_t hold_packets_per_port = 65536;
+    // Its queue takes 8 bytes a packet, whether held or not: of more than 32 ports each has its part of what 32 would have.
+    uint32_t hold_packets_per_port = 262'144;
+    uint64_t hold_bytes = uint64_t{1} << 30;            // memory for the held packets of all ports
     uint32_t release_packets_per_second = 250'000;      // of all ports together; what the receiving side can take
     TcMethod tc_method = TcMethod::automatic;
 };

@@ -71,7 +71,7 @@ struct {
 
 #define COUNT(counter) __sync_fetch_and_add(&(counter), 1)
 
-enum destination { TO_A, TO_B, TO_HOLD };
+enum destination { TO_A, TO_B, TO_HOLD, REFUSED };
 
 static __always_inline struct steer_control *control_entry(void)
 {
@@ -95,7 +95,8 @@ static __always_inline enum destination active_side(__u64 word)
     return word & STEER_SIDE_B ? TO_B : TO_A;
 }
 
-static __always_inline enum destination decide(__u64 word, const struct steer_port *port, struct steer_counters *c)
+// 'length': of the packet in bytes.
+static __always_inline enum destination decide(__u64 word, const struct steer_port *port, struct steer_counters *c, __u64 length)
 {
     __u64 mode = word & STEER_MODE_MASK;
     if (mode == STEER_DIRECT) {
@@ -111,6 +112,13 @@ static __always_inline enum destination decide(__u64 word, const struct steer_po
         if (released == *(volatile __u64 *) &c->held) {
             return active_side(word);
         }
+    }
+    // Before 'held' is counted, so that a refused packet is nothing that a release has to wait for.
+    __u64 cost = length + STEER_PACKET_COST;
+    if (__sync_fetch_and_add(&entry->hold_used, cost) + cost > entry->hold_limit) {
+        __sync_fetch_and_add(&entry->hold_used, -cost);
+        COUNT(c->refused);
+        return REFUSED;
     }
     __u64 number = COUNT(c->held);
     struct steer_stamps *s = bpf_map_lookup_elem(&stamps, &port->index);
@@ -137,9 +145,12 @@ int port_xdp(struct xdp_md *ctx)
         return bpf_xdp_adjust_head(ctx, sizeof *reentry) ? XDP_DROP : XDP_PASS;
     }
     __u64 word = control_word();
-    enum destination destination = decide(word, port, c);
+    enum destination destination = decide(word, port, c, end - data);
     if (destination == TO_HOLD) {
         return bpf_redirect(port->hold_ifindex, 0);
+    }
+    if (destination == REFUSED) {
+        return XDP_DROP;
     }
     if (word & STEER_LEARN) {
         tcp_learn(data, end, ifindex);
@@ -165,10 +176,13 @@ int port_in(struct __sk_buff *skb)
         return TC_ACT_UNSPEC;
     }
     // In a hold it comes from B, which is being drained: it belongs to what is drained.
-    enum destination destination = (word & STEER_MODE_MASK) == STEER_RELEASE ? decide(word, port, c) : TO_B;
+    enum destination destination = (word & STEER_MODE_MASK) == STEER_RELEASE ? decide(word, port, c, skb->len) : TO_B;
     if (destination == TO_HOLD) {
         skb->mark = mark;
         return bpf_redirect(port->hold_ifindex, 0);
+    }
+    if (destination == REFUSED) {
+        return TC_ACT_SHOT;
     }
     COUNT(c->to_b);
     return bpf_redirect(port->leg_ifindex, 0);
@@ -239,10 +253,13 @@ int tap_out(struct __sk_buff *skb)
         return TC_ACT_UNSPEC;
     }
     __u64 word = control_word();
-    enum destination destination = decide(word, port, c);
+    enum destination destination = decide(word, port, c, skb->len);
     if (destination == TO_HOLD) {
         skb->mark = mark;
         return bpf_redirect(port->hold_ifindex, 0);
+    }
+    if (destination == REFUSED) {
+        return TC_ACT_SHOT;
     }
     if (word & STEER_LEARN) {
         tcp_learn_skb(skb);

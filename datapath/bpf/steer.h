@@ -14,6 +14,7 @@ enum {
     STEER_STAMPS = 512,         // arrival times kept per port, see struct steer_stamps
     STEER_LEARNED = 262144,     // TCP directions learned at one time
     STEER_HOSTS = 65536,        // hosts whose port and link-layer header are known at one time
+    STEER_PACKET_COST = 1280,   // memory of a held packet besides its bytes: what the kernel keeps with each, and its rounding up
 };
 
 // The control word. Zero: everything goes to A, and A's output passes.
@@ -33,6 +34,9 @@ enum {
 struct steer_control {
     __u64 word;
     __u64 deadline_ns;      // CLOCK_MONOTONIC; after it HOLD and RELEASE mean DIRECT: nobody is left to release
+    __u64 hold_limit;       // memory that the holds of all ports may take: a packet beyond it is refused
+    __u64 reserved[5];
+    __u64 hold_used;        // of it, as estimated: the programs add, the daemon takes off what it has given on
 };
 
 // By ifindex of any device in A's namespace that a program is on: the port, its leg's root end, its hold tap.
@@ -50,7 +54,8 @@ struct steer_counters {
     __u64 to_a, to_b;
     __u64 from_a, from_b;
     __u64 gated_a, gated_b;
-    __u64 reserved[2];
+    __u64 refused;          // dropped because the holds had no more room; not in 'held'
+    __u64 reserved;
     __u64 held;             // incremented before the packet goes into the hold
     __u64 reserved_held[7];     // not in one cache line with what the other side writes
     __u64 released;         // given on, or known to be lost in the hold; input goes direct again when it has caught up

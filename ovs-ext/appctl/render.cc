@@ -231,7 +231,8 @@ std::string bond_table(const datapath::Bond& bond) {
         };
         out += line(Side::A, member.a_attached, c.to_a, c.from_a, c.gated_a);
         out += line(Side::B, member.b_attached, c.to_b, c.from_b, c.gated_b);
-        out += fmt::format("  held {}, released {}, dropped {}\n", c.held, c.released, c.hold_dropped);
+        out += fmt::format("  held {}, released {}, dropped {}\n", c.held, c.released,
+                           c.hold_dropped + c.hold_refused);
     }
     return out;
 }
@@ -248,7 +249,7 @@ Json::Value bond_json(const datapath::Bond& bond) {
         port["tap"] = member.port.tap;
         port["held"] = count(c.held);
         port["released"] = count(c.released);
-        port["dropped"] = count(c.hold_dropped);
+        port["dropped"] = count(c.hold_dropped + c.hold_refused);
         port["A"]["attached"] = member.a_attached;
         port["A"]["received"] = count(c.to_a);
         port["A"]["sent"] = count(c.from_a);

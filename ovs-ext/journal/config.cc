@@ -43,7 +43,15 @@ Result<bool> truth(const Settings& settings, const char* key, bool absent) {
 Result<Config> parse_config(const Settings& settings) {
     Config config;
     config.soak = std::chrono::seconds(TRY(number(settings, "soak-s", 0, 86'400, config.soak.count())));
-    config.hold_packets = TRY(count(settings, "hold-packets", 64, 1'000'000, config.hold_packets));
+    config.hold_packets = TRY(count(settings, "hold-packets", 8, 1'000'000, config.hold_packets));
+    config.hold_megabytes = TRY(count(settings, "hold-megabytes", 1, 65'536, config.hold_megabytes));
+    if (auto setting = settings.find("hold-full"); setting != settings.end()) {
+        if (setting->second != "return" && setting->second != "commit") {
+            return make_error("database hitless, table Hitless, other_config:hold-full: \"{}\" is neither return nor commit",
+                              setting->second);
+        }
+        config.commit_when_full = setting->second == "commit";
+    }
     config.hold_deadline = std::chrono::milliseconds(
         TRY(number(settings, "hold-deadline-ms", 100, 60'000, config.hold_deadline.count())));
     config.receive_buffer_bytes =

@@ -18,6 +18,8 @@ constexpr auto kQuietLimit = 200ms;
 constexpr auto kDummyLimit = 5s;
 constexpr auto kThawLimit = 5s;
 constexpr int kFlipTries = 10;
+// Of the room for held packets. What is left is for those that come until they are released.
+constexpr double kNearlyFull = 0.75;
 
 TransferRecord* find_record(Summary& summary, std::string_view kind, Side from) {
     for (auto& record : summary.transfers) {
@@ -60,6 +62,32 @@ Status cut_off(Step& step, Side from) {
     return {};
 }
 
+Status check_room(Pair& pair) {
+    if (double fill = pair.steering->hold_fill(); fill >= kNearlyFull) {
+        return make_error("the hold: {:.0f}% of the room for held packets are used: raise other_config:hold-packets and hold-megabytes "
+                          "of table Hitless, or upgrade when there is less traffic", fill * 100);
+    }
+    return {};
+}
+
+// Before the kind number 'next' is brought over in the hold: whether that is to be left out, because the hold is nearly full.
+Result<bool> cut_short(Step& step, size_t next) {
+    auto room = check_room(step.pair);
+    if (room) {
+        return false;
+    }
+    if (!step.pair.settings.commit_when_full) {
+        return room.error();
+    }
+    std::string kinds;
+    for (size_t i = next; i < step.pair.kinds.list.size(); i++) {
+        auto& kind = *step.pair.kinds.list[i];
+        kinds += kind.changed_by_packets() ? (kinds.empty() ? "" : ", ") + std::string(kind.name()) : "";
+    }
+    step.warn(fmt::format("{}; committed at once, with the last changes missing of: {}", room.error().message, kinds));
+    return true;
+}
+
 // The state that changed since the copy; in the hold only what packets themselves change. B's (or a restarted A's) output gate is
 // shut: what loading sends goes nowhere. Returns what it took, by kind.
 Result<std::string> load_delta(Step& step, Side from, bool in_hold) {
@@ -70,6 +98,9 @@ Result<std::string> load_delta(Step& step, Side from, bool in_hold) {
         auto& kind = *pair.kinds.list[i];
         if (in_hold && !kind.changed_by_packets()) {
             continue;
+        }
+        if (in_hold && TRY(cut_short(step, i))) {
+            break;
         }
         if (in_hold) {
             kind.packets_wait();
@@ -121,10 +152,14 @@ Result<datapath::ReleaseReport> release(Step& step, Side to) {
     step.update([&](Summary& summary) {
         summary.holds.push_back({sender, ended - waited, waited, report.held});
         summary.held += report.held;
-        summary.dropped += report.dropped;
+        summary.dropped += report.dropped + report.refused;
         // With nothing held nobody waited, but somebody could have: the hold counts as a whole.
         summary.blackout = std::max(summary.blackout, report.held ? report.longest_wait : waited);
     });
+    if (auto lost = report.dropped + report.refused) {
+        step.warn(fmt::format("{} packets were lost in the hold, which had no more room: other_config:hold-packets and hold-megabytes "
+                              "of table Hitless say how much", lost));
+    }
     return report;
 }
 
@@ -267,7 +302,7 @@ Status run_hold(Step& step, Side from) {
         TRY(sockets.drain([&]() -> Status {
             TRY(pair.control(from).call("version", {}, kDrainLimit));
             return {};
-        }, kDrainLimit));
+        }, kDrainLimit, [&pair] { return check_room(pair); }));
         auto drained = duration_cast<microseconds>(Clock::now() - pair.halted_at);
         return fmt::format("receipt halted in {} us, drained {} us after the halt began", halted.count(), drained.count());
     });

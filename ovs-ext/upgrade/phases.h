@@ -43,6 +43,8 @@ Status run_retire(Step& step);
 
 instance::StandbyOptions standby_options(const Pair& pair, const Places& places);
 datapath::SteeringOptions steering_options(const Pair& pair, const Places& places);
+// A release gives an instance no more than its sockets have room for.
+void pace_releases(Pair& pair);
 void open_control(Pair& pair, const Places& places);
 // A is kept from its controllers: a stand-in answers it.
 Status shut_gate(Pair& pair, const Places& places);

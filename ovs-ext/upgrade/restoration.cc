@@ -25,6 +25,7 @@ Status read_what_is_known(Pair& pair, const Places& places, journal::Journal& jo
 
 Status take_over_packets(Pair& pair, const Places& places) {
     pair.steering = TRY(datapath::adopt_steering(steering_options(pair, places)));
+    pace_releases(pair);
     pair.active = Side::B;
     std::vector<std::string> devices;
     for (const auto& member : pair.steering->bond().members) {

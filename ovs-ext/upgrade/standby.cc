@@ -77,6 +77,7 @@ Status attach(Step& step) {
     TRY(step.journal.add_host_change("programs and legs", fmt::format("none on {}", fmt::join(names, " "))));
     std::lock_guard lock(pair.steering_mutex);
     pair.steering = TRY(datapath::make_steering(steering_options(pair, step.places)));
+    pace_releases(pair);
     TRY(pair.steering->attach(pair.ports));
     FAULT_POINT("standby.attached");
     return pair.steering->learn_tcp(true);
@@ -162,8 +163,14 @@ datapath::SteeringOptions steering_options(const Pair& pair, const Places& place
     datapath::SteeringOptions options;
     options.bpf_directory = places.bpf().string();
     options.b_namespace = places.b_namespace().string();
-    options.hold_packets_per_port = pair.settings.hold_packets;
+    options.hold_packets_per_port = static_cast<uint32_t>(pair.settings.hold_packets);
+    options.hold_bytes = pair.settings.hold_megabytes << 20;
     return options;
+}
+
+void pace_releases(Pair& pair) {
+    pair.steering->set_receiver(Side::A, [&pair] { return !pair.a_sockets || pair.a_sockets->has_room(); });
+    pair.steering->set_receiver(Side::B, [&pair] { return !pair.b_sockets || pair.b_sockets->has_room(); });
 }
 
 void open_control(Pair& pair, const Places& places) {

@@ -96,6 +96,7 @@ class SteeringTest : public ::testing::TestWithParam<TcMethod> {
         options.b_namespace = b_namespace_->path();
         options.tc_method = GetParam();
         options.hold_packets_per_port = hold_packets_;
+        options.hold_bytes = hold_bytes_;
         return options;
     }
 
@@ -201,7 +202,8 @@ class SteeringTest : public ::testing::TestWithParam<TcMethod> {
 
     static std::string tcx_programs(const std::string& device, unsigned ifindex);
 
-    uint32_t hold_packets_ = 65536;
+    uint32_t hold_packets_ = 262'144;
+    uint64_t hold_bytes_ = uint64_t{1} << 30;
     std::string directory_;
     datapath::HostSettings settings_;
     std::unique_ptr<datapath::BpfFilesystem> bpf_;

@@ -330,6 +330,41 @@ std::vector<Traffic::Count> Traffic::stop() {
     return counts;
 }
 
+Result<std::unique_ptr<Burst>> Burst::send(const Traffic::Stream& stream, uint64_t packets) {
+    std::unique_ptr<Burst> burst(new Burst);
+    burst->sender_ = TRY(udp_socket(stream.from_namespace));
+    burst->receiver_ = TRY(udp_socket(stream.to_namespace));
+    int bytes = 1 << 30;   // all of them, in case nobody reads meanwhile
+    auto from = address(stream.from_ip, 6999), to = address(stream.to_ip, 6999);
+    if (::setsockopt(burst->receiver_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) ||
+        ::bind(burst->receiver_.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) ||
+        ::bind(burst->sender_.get(), reinterpret_cast<sockaddr*>(&from), sizeof from) ||
+        ::connect(burst->sender_.get(), reinterpret_cast<sockaddr*>(&to), sizeof to)) {
+        return make_errno_error(errno, "burst {} -> {}", stream.from_ip, stream.to_ip);
+    }
+    char payload[64] = {};
+    while (burst->sent_ < packets) {
+        std::memcpy(payload, &burst->sent_, sizeof burst->sent_);
+        if (::send(burst->sender_.get(), payload, sizeof payload, 0) == sizeof payload) {
+            burst->sent_++;
+        } else if (errno != EAGAIN && errno != ENOBUFS) {
+            return make_errno_error(errno, "burst {} -> {}", stream.from_ip, stream.to_ip);
+        }
+    }
+    return burst;
+}
+
+Traffic::Count Burst::stop() {
+    pollfd request = {receiver_.get(), POLLIN, 0};
+    while (::poll(&request, 1, 500) > 0) {
+        uint64_t number;
+        while (::recv(receiver_.get(), &number, sizeof number, 0) == sizeof number) {
+            arrived_.push_back(number);
+        }
+    }
+    return count_arrivals(sent_, arrived_);
+}
+
 Traffic::~Traffic() {
     if (sender_.joinable()) {
         stop();

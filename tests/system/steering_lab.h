@@ -86,6 +86,21 @@ class Traffic {
     std::thread sender_, receiver_;
 };
 
+// Numbered UDP packets sent all at once, as fast as it goes.
+class Burst {
+  public:
+    // Of the stream, only the ends matter. Returns when all are sent.
+    static Result<std::unique_ptr<Burst>> send(const Traffic::Stream& stream, uint64_t packets);
+    // Waits until nothing has arrived for a while.
+    Traffic::Count stop();
+
+  private:
+    Burst() = default;
+    Fd sender_, receiver_;
+    uint64_t sent_ = 0;
+    std::vector<uint64_t> arrived_;
+};
+
 // Bytes of a known pattern over one TCP connection, as fast as it goes. The client sends.
 class TcpTransfer {
   public:

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <fstream>
+
 #include "base/process.h"
 #include "datapath/bpf/steer.h"
 #include "datapath/steering.h"
@@ -236,6 +238,87 @@ TEST_P(SteeringTest, OverflowOfTheHoldIsCounted) {
     }
     EXPECT_EQ(counted, report->dropped);
     ASSERT_OK(steering_->detach_all());
+}
+
+// What the holds of all ports may take together is limited, too; and what is refused is no packet to wait for.
+TEST_P(SteeringTest, MemoryOfTheHoldsIsLimited) {
+    hold_bytes_ = 500 * 1400;
+    attach();
+    ping_all();
+    auto traffic = must(Traffic::start(streams(5000)));
+    std::this_thread::sleep_for(100ms);
+    EXPECT_EQ(steering_->hold_fill(), 0);
+    ASSERT_OK(steering_->halt(2000ms));
+    std::this_thread::sleep_for(100ms);
+    EXPECT_GT(steering_->hold_fill(), 0.99);
+    EXPECT_LE(steering_->hold_fill(), 1.0);
+    auto report = steering_->release(Side::B);
+    ASSERT_OK(report);
+    EXPECT_EQ(steering_->hold_fill(), 0);
+    uint64_t lost = 0;
+    for (const auto& count : traffic->stop()) {
+        lost += count.lost;
+        EXPECT_EQ(count.reordered + count.duplicated, 0u);
+    }
+    EXPECT_EQ(report->dropped, 0u);
+    EXPECT_GT(report->refused, 500u);
+    EXPECT_GE(report->refused, lost);
+    EXPECT_LE(report->refused, lost + 3);   // as above
+    EXPECT_GT(report->held, 450u);
+    // The room is there again.
+    for (Side side : {Side::A, Side::B, Side::A}) {
+        auto again = toggle(side);
+        ASSERT_OK(again);
+        EXPECT_EQ(again->refused, 0u);
+    }
+    ASSERT_OK(steering_->detach_all());
+}
+
+// What the kernel itself has taken for good, packets among it; processes do not count.
+int64_t kernel_memory() {
+    std::ifstream file("/proc/meminfo");
+    for (std::string line; std::getline(file, line);) {
+        if (line.starts_with("SUnreclaim:")) {
+            return std::stoll(line.substr(11)) * 1024;
+        }
+    }
+    return 0;
+}
+
+// As many packets as 200,000/s are in one second, in one port's hold at once; and the new side gets them no faster than it
+// takes them, though its receive buffer has room for a small part of them.
+TEST_P(SteeringTest, HoldsTwoHundredThousandPackets) {
+    constexpr uint64_t packets = 200'000;
+    constexpr int64_t megabyte = 1'000'000;
+    attach();
+    ping_all();
+    ASSERT_OK(b_sockets_.reduce_receive_buffers(8 << 20));
+        steering_->set_receiver(Side::B, [this] { return b_sockets_.has_room(); });
+    int64_t before = kernel_memory();
+    ASSERT_OK(steering_->halt(20s));
+    auto began = Clock::now();
+    auto burst = must(Burst::send({hosts_->path(1), "10.9.0.1", hosts_->path(2), "10.9.0.2"}, packets));
+    double sending_s = ms(Clock::now() - began) / 1000;
+    int64_t held = kernel_memory() - before;
+    auto released = Clock::now();
+    auto report = steering_->release(Side::B);
+    ASSERT_OK(report);
+    double release_s = ms(Clock::now() - released) / 1000;
+    auto count = burst->stop();
+    EXPECT_EQ(report->dropped + report->refused, 0u);
+    EXPECT_GE(report->held, packets);
+    EXPECT_EQ(count.sent, packets);
+    EXPECT_EQ(count.lost, 0u);
+    EXPECT_EQ(count.duplicated + count.reordered, 0u);
+    EXPECT_EQ(b_sockets_.dropped(), 0u);
+    EXPECT_LT(held, 1500 * megabyte);
+    EXPECT_GT(held, 100 * megabyte) << "not measured";
+    std::cout << fmt::format("{} packets sent in {:.2f} s, held in {} MB, released in {:.2f} s\n", packets, sending_s,
+                             held / megabyte, release_s);
+    ASSERT_OK(toggle(Side::A));
+    ASSERT_OK(steering_->detach_all());
+    burst.reset();
+    EXPECT_LT(kernel_memory(), before + held / 4) << "memory is not given back";
 }
 
 TEST_P(SteeringTest, JumboFramesPass) {

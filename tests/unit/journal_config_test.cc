@@ -11,7 +11,9 @@ TEST(JournalConfig, AbsentKeysHaveTheirDefault) {
     auto config = parse_config({});
     ASSERT_TRUE(config);
     EXPECT_EQ(config->soak.count(), 5);
-    EXPECT_EQ(config->hold_packets, 65536u);
+    EXPECT_EQ(config->hold_packets, 262144u);
+    EXPECT_EQ(config->hold_megabytes, 1024u);
+    EXPECT_FALSE(config->commit_when_full);
     EXPECT_EQ(config->hold_deadline.count(), 3000);
     EXPECT_EQ(config->receive_buffer_bytes, 33554432u);
     EXPECT_EQ(config->history_max, 100u);
@@ -20,12 +22,15 @@ TEST(JournalConfig, AbsentKeysHaveTheirDefault) {
 }
 
 TEST(JournalConfig, KeysAreTaken) {
-    auto config = parse_config({{"soak-s", "0"}, {"hold-packets", "64"}, {"hold-deadline-ms", "60000"},
+    auto config = parse_config({{"soak-s", "0"}, {"hold-packets", "8"}, {"hold-megabytes", "7"},
+                                {"hold-full", "commit"}, {"hold-deadline-ms", "60000"},
                                 {"receive-buffer-bytes", "212992"}, {"history-max", "1"}, {"releases-max", "2"},
                                 {"probe-idle-tcp", "true"}, {"not-known", "x"}});
     ASSERT_TRUE(config);
     EXPECT_EQ(config->soak.count(), 0);
-    EXPECT_EQ(config->hold_packets, 64u);
+    EXPECT_EQ(config->hold_packets, 8u);
+    EXPECT_EQ(config->hold_megabytes, 7u);
+    EXPECT_TRUE(config->commit_when_full);
     EXPECT_EQ(config->hold_deadline.count(), 60000);
     EXPECT_EQ(config->receive_buffer_bytes, 212992u);
     EXPECT_EQ(config->history_max, 1u);
@@ -33,6 +38,12 @@ TEST(JournalConfig, KeysAreTaken) {
     EXPECT_TRUE(config->probe_idle_tcp);
     EXPECT_FALSE(parse_config({{"probe-idle-tcp", "false"}})->probe_idle_tcp);
     EXPECT_THAT(parse_config({{"probe-idle-tcp", "yes"}}).error().message, HasSubstr("probe-idle-tcp: \"yes\" is neither true nor false"));
+}
+
+TEST(JournalConfig, AWordThatIsNotAllowedIsAnError) {
+    auto config = parse_config({{"hold-full", "drop"}});
+    ASSERT_FALSE(config);
+    EXPECT_THAT(config.error().message, HasSubstr("hold-full: \"drop\" is neither return nor commit"));
 }
 
 class BadValue : public testing::TestWithParam<std::pair<const char*, const char*>> {};
@@ -48,7 +59,8 @@ TEST_P(BadValue, IsAnErrorThatNamesKeyValueAndRange) {
 
 INSTANTIATE_TEST_SUITE_P(JournalConfig, BadValue,
                          testing::Values(std::pair{"soak-s", "-1"}, std::pair{"soak-s", "5s"}, std::pair{"soak-s", ""},
-                                         std::pair{"hold-packets", "63"}, std::pair{"hold-packets", "1000001"},
+                                         std::pair{"hold-packets", "7"}, std::pair{"hold-packets", "1000001"},
+                                         std::pair{"hold-megabytes", "0"},
                                          std::pair{"hold-deadline-ms", "99"},
                                          std::pair{"receive-buffer-bytes", "99999999999999999999"},
                                          std::pair{"history-max", "0"}, std::pair{"releases-max", " 1"}));
