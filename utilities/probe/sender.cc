@@ -30,6 +30,7 @@ constexpr size_t kBatch = 64;
 constexpr int64_t kMillisecond = 1'000'000;
 constexpr int64_t kTick = kMillisecond / 5;             // bounds the wake-ups of high rates
 constexpr int64_t kWarmUpInterval = 20 * kMillisecond;
+constexpr size_t kWarmUpBurst = 16;                     // streams
 
 void sleep_until(int64_t when_ns) {
     const timespec when{static_cast<time_t>(when_ns / 1'000'000'000), static_cast<long>(when_ns % 1'000'000'000)};
@@ -122,9 +123,12 @@ int64_t send_due(Stream& stream, Schedule& schedule, Batch& batch) {
 
 void warm_up(const Streams& streams, Batch& batch, const std::atomic<Phase>& phase) {
     for (uint64_t round = 0; phase == Phase::warm_up; ++round) {
-        for (const auto& stream : streams) {
-            if (std::optional<Address> peer = stream->peer()) {
-                batch.send(*stream, PacketKind::warm_up, round, 1, *peer);
+        for (size_t i = 0; i < streams.size(); ++i) {
+            if (std::optional<Address> peer = streams[i]->peer()) {
+                batch.send(*streams[i], PacketKind::warm_up, round, 1, *peer);
+            }
+            if (i % kWarmUpBurst == kWarmUpBurst - 1) {   // many flows' first packets take a switch longer than its later ones
+                sleep_until(monotonic_ns() + kMillisecond);
             }
         }
         sleep_until(monotonic_ns() + kWarmUpInterval);
