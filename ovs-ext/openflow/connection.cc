@@ -42,6 +42,7 @@ struct Connection::Session {
     std::unique_ptr<vconn, CloseVconn> connection;
     std::string name;
     std::chrono::milliseconds limit{};
+    ofp_version version{};
     uint32_t last_xid = 0;
     bool usable = true;
     EventHandler event;
@@ -170,7 +171,7 @@ Status Connection::Session::transfer_and_barrier(
             if (i < n) {
                 return Buffer(produce(i));
             }
-            Buffer barrier(ofputil_encode_barrier_request(OFP15_VERSION));
+            Buffer barrier(ofputil_encode_barrier_request(version));
             static_cast<ofp_header*>(barrier->data)->xid = htonl(barrier_xid);
             return barrier;
         },
@@ -196,13 +197,13 @@ Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 
 Result<Connection> Connection::open(const std::string& path, const std::string& name,
-                                    std::chrono::milliseconds limit) {
+                                    std::chrono::milliseconds limit, Version version) {
     fatal_ignore_sigpipe();   // the library writes to sockets that the peer may have closed
     vconn* opened = nullptr;
-    int error = vconn_open_block(("unix:" + path).c_str(), 1u << OFP15_VERSION, DSCP_DEFAULT, limit.count(), &opened);
+    int error = vconn_open_block(("unix:" + path).c_str(), 1u << static_cast<int>(version), DSCP_DEFAULT, limit.count(), &opened);
     if (error == EOF) {
         return make_error("bridge {}: {}: the switch closed the OpenFlow connection at once: does the bridge allow "
-                          "OpenFlow 1.5?", name, path);
+                          "OpenFlow {}?", name, path, version == Version::openflow15 ? "1.5" : "1.0");
     }
     if (error) {
         return make_errno_error(error, "bridge {}: cannot open an OpenFlow connection to {}", name, path);
@@ -211,6 +212,7 @@ Result<Connection> Connection::open(const std::string& path, const std::string& 
     session->connection.reset(opened);
     session->name = name;
     session->limit = limit;
+    session->version = static_cast<ofp_version>(version);
     return Connection(std::move(session));
 }
 

@@ -1,4 +1,4 @@
-// An OpenFlow 1.5 session with one bridge, over its management socket (BRIDGE.mgmt).
+// An OpenFlow session with one bridge, over its management socket (BRIDGE.mgmt).
 //
 // Seam over lib/vconn.c and lib/ofp-*.c of libopenvswitch. Blocking, one thread at a time.
 #pragma once
@@ -25,12 +25,16 @@ struct PacketOut {
     std::string actions;           // syntax of ovs-actions(7)
 };
 
+// Some things only the oldest version shows.
+enum class Version : uint8_t { openflow10 = 1, openflow15 = 6 };
+
 class Connection {
   public:
-    // Connects to the Unix domain socket at 'path' and agrees on OpenFlow 1.5. 'name' is what errors call the bridge. A switch
+    // Connects to the Unix domain socket at 'path' and agrees on 'version', of which all messages must be. 'name' is what errors call the bridge. A switch
     // that neither takes nor says anything for 'limit' is given up, here and in every other call.
     static Result<Connection> open(const std::string& path, const std::string& name,
-                                   std::chrono::milliseconds limit = std::chrono::seconds(10));
+                                   std::chrono::milliseconds limit = std::chrono::seconds(10),
+                                   Version version = Version::openflow15);
     Connection(Connection&&) noexcept;
     Connection& operator=(Connection&&) noexcept;
     ~Connection();
@@ -39,7 +43,8 @@ class Connection {
     // (barrier). The switch's refusals are an Error that names the first of them.
     Status send(std::span<const Message> messages);
 
-    // Sends 'messages' as one atomic, ordered bundle: all are carried out, or none and an Error.
+    // Sends 'messages' as one atomic, ordered bundle: all are carried out, or none and an Error. Not in
+    // OpenFlow 1.0.
     Status send_bundle(std::span<const Message> messages);
 
     // Sends 'request' and returns its reply; for a multipart request, all parts.

@@ -232,6 +232,16 @@ Result<std::vector<Flow>> FlowReader::read(Connection& connection, std::span<con
     return found;
 }
 
+uint64_t FlowReader::tlv_fields(std::string_view flow_mod) const {
+    Decoded decoded(flow_mod, fields_.get());
+    if (decoded.error) {
+        return UINT64_MAX;
+    }
+    match match;
+    minimatch_expand(&decoded.mod.match, &match);
+    return match.wc.masks.tunnel.metadata.present.map | decoded.mod.ofpacts_tlv_bitmap;
+}
+
 Result<std::vector<FlowEvent>> FlowReader::events(std::span<const uint8_t> update) const {
     ofpraw raw;
     ofpbuf content = ofpbuf_const_initializer(update.data(), update.size());
@@ -296,14 +306,33 @@ void append_flow_add(std::string_view flow_mod, bool is_new, std::vector<Message
     messages.push_back(to_message(flow_mod));
 }
 
-bool has_timeout(std::string_view flow_mod) {
-    return mod_of(flow_mod)->idle_timeout || mod_of(flow_mod)->hard_timeout;
+Timeouts timeouts_of(std::string_view flow_mod) {
+    return {ntohs(mod_of(flow_mod)->idle_timeout), ntohs(mod_of(flow_mod)->hard_timeout)};
 }
 
-std::string without_timeouts(std::string_view flow_mod) {
-    std::string lasting(flow_mod);
-    mod_of(lasting)->idle_timeout = mod_of(lasting)->hard_timeout = 0;
-    return lasting;
+std::string with_timeouts(std::string_view flow_mod, Timeouts timeouts) {
+    std::string timed(flow_mod);
+    mod_of(timed)->idle_timeout = htons(timeouts.idle);
+    mod_of(timed)->hard_timeout = htons(timeouts.hard);
+    return timed;
+}
+
+std::vector<Learned> learned_by(std::string_view flow_mod) {
+    std::vector<Learned> learned;
+    Decoded decoded(flow_mod, nullptr);
+    if (!decoded.error) {
+        const ofpact* action;
+        OFPACT_FOR_EACH_FLATTENED (action, decoded.mod.ofpacts, decoded.mod.ofpacts_len) {
+            if (action->type == OFPACT_LEARN && ofpact_get_LEARN(action)->flags & NX_LEARN_F_DELETE_LEARNED) {
+                learned.push_back({ofpact_get_LEARN(action)->table_id, ofpact_get_LEARN(action)->cookie});
+            }
+        }
+    }
+    return learned;
+}
+
+Learned origin_of(std::string_view flow_mod) {
+    return {mod_of(flow_mod)->table_id, mod_of(flow_mod)->cookie};
 }
 
 Message flow_removal(std::string_view flow_mod) {

@@ -53,6 +53,9 @@ class FlowReader {
     // The flows of these 'events' (Changed; the keys differ) that there are now, sorted by key.
     Result<std::vector<Flow>> read(Connection& connection, std::span<const FlowEvent> events) const;
 
+    // Which of tun_metadata0...63 (bit 0...63) the flow matches or uses.
+    uint64_t tlv_fields(std::string_view flow_mod) const;
+
     // The content of a flow monitor's update.
     Result<std::vector<FlowEvent>> events(std::span<const uint8_t> update) const;
 
@@ -73,9 +76,26 @@ std::string flow_key(std::string_view flow_mod);
 // Appends what makes the flow, whether or not it is there. 'is_new' says that it is not: a flow with the flag check_overlap is
 // then made in two steps, for the switch looks for overlaps only when a flow is new and one that came after it may overlap.
 void append_flow_add(std::string_view flow_mod, bool is_new, std::vector<Message>& messages);
-// Whether the flow goes by itself, idle or after a time; and the same flow without that.
-bool has_timeout(std::string_view flow_mod);
-std::string without_timeouts(std::string_view flow_mod);
+// When the flow goes by itself; in seconds, 0: never.
+struct Timeouts {
+    uint16_t idle = 0, hard = 0;
+
+    bool any() const { return idle || hard; }
+};
+Timeouts timeouts_of(std::string_view flow_mod);
+std::string with_timeouts(std::string_view flow_mod, Timeouts timeouts);
+
+// The flows that go with this one (it has a learn action with delete_learned): all of that table and cookie.
+struct Learned {
+    uint8_t table;
+    uint64_t cookie;   // network order
+
+    auto operator<=>(const Learned&) const = default;
+};
+std::vector<Learned> learned_by(std::string_view flow_mod);
+// Table and cookie of the flow itself.
+Learned origin_of(std::string_view flow_mod);
+
 Message flow_removal(std::string_view flow_mod);
 
 // As ovs-ofctl dump-flows prints it, without statistics.

@@ -19,7 +19,7 @@ auto timed(std::chrono::microseconds& sum, Step step) {
 
 // The changes without removals that need not be.
 Changes needed_changes(const Kind& kind, const Snapshot& from, const Snapshot& to, size_t& harmless) {
-    Changes changes = diff(from, to);
+    Changes changes = diff(kind, from, to);
     auto needed = std::stable_partition(changes.remove.begin(), changes.remove.end(),
                                         [&](const Entry& entry) { return !kind.harmless_extra(entry); });
     harmless = static_cast<size_t>(changes.remove.end() - needed);

@@ -5,6 +5,8 @@
 
 #include "openflow/watch.h"
 #include "state/bridge_key.h"
+#include "state/flow_load.h"
+#include "state/flow_timeouts.h"
 
 namespace hitless::state {
 
@@ -15,23 +17,10 @@ using openflow::FlowEvent;
 using openflow::FlowReader;
 using openflow::Message;
 
-// A bundle is held in the switch's memory and carried out in one go.
-constexpr size_t bundle_messages = 20'000;
-
 // With more changed flows than this share of the table, all of it is read: one request for each flow costs the switch a look
 // at the table of its own (about 20 us against 7 us a flow in a dump).
 constexpr size_t dump_share = 4;
 constexpr size_t reread_always = 50;
-
-Status send_bundles(openflow::Connection& connection, const std::vector<Message>& messages) {
-    std::span<const Message> rest(messages);
-    while (!rest.empty()) {
-        size_t n = std::min(rest.size(), bundle_messages);
-        TRY(connection.send_bundle(rest.first(n)));
-        rest = rest.subspan(n);
-    }
-    return {};
-}
 
 Entry to_entry(const std::string& bridge, Flow flow) {
     return {bridge_key(bridge, flow.key), std::move(flow.flow_mod)};
@@ -168,23 +157,22 @@ Result<Snapshot> Flows::dump(instance::Control& from) {
     return snapshot;
 }
 
-Status Flows::load(instance::Control& to, const Changes& changes) {
-    for (const auto& [bridge, part] : by_bridge(changes)) {
-        openflow::Connection* connection = TRY(to.openflow(bridge));
-        std::vector<Message> messages;
-        // Removals first: what they match must not meet the check for overlaps of new flows.
-        for (const Entry* entry : part.remove) {
-            messages.push_back(openflow::flow_removal(entry->value));
-        }
-        for (const Entry* entry : part.change) {
-            openflow::append_flow_add(entry->value, false, messages);
-        }
-        for (const Entry* entry : part.add) {
-            openflow::append_flow_add(entry->value, true, messages);
-        }
-        TRY(send_bundles(*connection, messages));
+bool Flows::same(const Entry& wanted, const Entry& there) const {
+    if (armed_ || wanted.value.size() != there.value.size() || !openflow::timeouts_of(wanted.value).any()) {
+        return wanted.value == there.value;
     }
+    return openflow::with_timeouts(wanted.value, {}) == there.value;
+}
+
+Status Flows::arm(instance::Control& from, instance::Control& to, const Snapshot& source, Snapshot& target) {
+    TRY(load_timed(read_timed(from, source), to));
+    target = source;
+    armed_ = true;
     return {};
+}
+
+Status Flows::load(instance::Control& to, const Changes& changes) {
+    return load_flows(to, changes, armed_ ? FlowTimeouts::kept : FlowTimeouts::left_out);
 }
 
 std::string Flows::describe(const Entry& entry) const {
@@ -250,20 +238,6 @@ Status Flows::update_bridge(instance::Control& from, const std::string& bridge, 
     }
     apply(last, dirty, std::move(now));
     return {};
-}
-
-Snapshot timed_flows(const Snapshot& snapshot) {
-    Snapshot timed;
-    std::copy_if(snapshot.begin(), snapshot.end(), std::back_inserter(timed),
-                 [](const Entry& entry) { return openflow::has_timeout(entry.value); });
-    return timed;
-}
-
-Snapshot without_timeouts(Snapshot flows) {
-    for (Entry& entry : flows) {
-        entry.value = openflow::without_timeouts(entry.value);
-    }
-    return flows;
 }
 
 }  // namespace hitless::state

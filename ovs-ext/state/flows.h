@@ -25,6 +25,11 @@ class Flows : public Kind {
     Status load(instance::Control& to, const Changes& changes) override;
     std::string describe(const Entry& entry) const override;
 
+    // An instance that stands by has flows without their timeouts, which would end there though packets keep them on the other
+    // side. arm() starts them: the idle time anew, the hard one with what is left of it, rounded up to seconds.
+    bool same(const Entry& wanted, const Entry& there) const override;
+    Status arm(instance::Control& from, instance::Control& to, const Snapshot& source, Snapshot& target) override;
+
     Status follow(instance::Control& from) override;
     Result<Snapshot> changed_since(instance::Control& from, Snapshot last) override;
     void unfollow() override;
@@ -35,10 +40,7 @@ class Flows : public Kind {
     Status update_bridge(instance::Control& from, const std::string& bridge, Snapshot& last);
 
     std::map<std::string, std::unique_ptr<Watch>> watches_;   // by bridge
+    bool armed_ = false;                                      // flows are loaded with their timeouts
 };
-
-// The flows of 'snapshot' (of the kind Flows) that have a timeout, and the same flows without it.
-Snapshot timed_flows(const Snapshot& snapshot);
-Snapshot without_timeouts(Snapshot flows);
 
 }  // namespace hitless::state

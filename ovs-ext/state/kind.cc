@@ -5,7 +5,10 @@
 
 namespace hitless::state {
 
-Changes diff(const Snapshot& from, const Snapshot& to) {
+namespace {
+
+template <typename Same>
+Changes diff_by(const Snapshot& from, const Snapshot& to, Same same) {
     Changes changes;
     auto f = from.begin();
     auto t = to.begin();
@@ -15,7 +18,7 @@ Changes diff(const Snapshot& from, const Snapshot& to) {
         } else if (f == from.end() || t->key < f->key) {
             changes.remove.push_back(*t++);
         } else {
-            if (f->value != t->value) {
+            if (!same(*f, *t)) {
                 changes.change.push_back(*f);
             }
             ++f;
@@ -23,6 +26,16 @@ Changes diff(const Snapshot& from, const Snapshot& to) {
         }
     }
     return changes;
+}
+
+}  // namespace
+
+Changes diff(const Snapshot& from, const Snapshot& to) {
+    return diff_by(from, to, [](const Entry& f, const Entry& t) { return f.value == t.value; });
+}
+
+Changes diff(const Kind& kind, const Snapshot& from, const Snapshot& to) {
+    return diff_by(from, to, [&](const Entry& f, const Entry& t) { return kind.same(f, t); });
 }
 
 void apply_changes(Snapshot& snapshot, const Changes& changes) {

@@ -46,6 +46,10 @@ struct Changes {
 // The changes that make 'to' equal to 'from'. Both sorted.
 Changes diff(const Snapshot& from, const Snapshot& to);
 
+class Kind;
+// The same by what 'kind' takes for the same (Kind::same()).
+Changes diff(const Kind& kind, const Snapshot& from, const Snapshot& to);
+
 // Carries out 'changes' in 'snapshot'. Entries of 'changes' that do not fit (a removal of what is not there) have no effect.
 void apply_changes(Snapshot& snapshot, const Changes& changes);
 
@@ -70,11 +74,22 @@ class Kind {
         return {};
     }
 
+    // Whether 'there', of the same key, is what an instance that stands by shall have for 'wanted': its value, but for what is
+    // withheld until arm().
+    virtual bool same(const Entry& wanted, const Entry& there) const { return wanted.value == there.value; }
+
     // Whether an entry that the target has and the source has not may stay: it is not removed and not counted as a difference.
     // Only for what does no harm to packets and goes away by itself.
     virtual bool harmless_extra(const Entry& extra) const {
         (void) extra;
         return false;
+    }
+
+    // Called once, right before the hold, with the snapshots that a copy has led to: starts in 'to' what must not run while it
+    // stands by (timeouts), and brings 'target' up to date.
+    virtual Status arm(instance::Control& from, instance::Control& to, const Snapshot& source, Snapshot& target) {
+        (void) from, (void) to, (void) source, (void) target;
+        return {};
     }
 
     // Whether packets themselves change it, and not only management, which is cut off before the hold: only this is read once

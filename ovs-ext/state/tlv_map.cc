@@ -1,5 +1,6 @@
 #include "state/tlv_map.h"
 
+#include "openflow/flow_table.h"
 #include "openflow/tlv_table.h"
 #include "state/bridge_key.h"
 
@@ -19,6 +20,23 @@ std::string value_of(const TlvMapping& mapping) {
 TlvMapping mapping_of(const Entry& entry) {
     auto byte = [&](size_t i) { return static_cast<uint8_t>(entry.value[i]); };
     return {static_cast<uint16_t>(number_of(entry)), static_cast<uint16_t>(byte(0) << 8 | byte(1)), byte(2), byte(3)};
+}
+
+// Removes the flows that use one of the fields 'mappings': the switch refuses to remove these while there are any. The source has no
+// such flow, or one that uses the field anew: the copy of flows, which comes later, makes it.
+Status remove_users(openflow::Connection& connection, const std::vector<TlvMapping>& mappings) {
+    uint64_t fields = 0;
+    for (const TlvMapping& mapping : mappings) {
+        fields |= uint64_t{1} << mapping.index;
+    }
+    openflow::FlowReader reader = TRY(openflow::FlowReader::open(connection));
+    std::vector<openflow::Message> removals;
+    for (const openflow::Flow& flow : TRY(reader.read_all(connection))) {
+        if (reader.tlv_fields(flow.flow_mod) & fields) {
+            removals.push_back(openflow::flow_removal(flow.flow_mod));
+        }
+    }
+    return connection.send(removals);
 }
 
 }  // namespace
@@ -57,6 +75,7 @@ Status TlvMap::load(instance::Control& to, const Changes& changes) {
         }
         std::vector<openflow::Message> messages;
         if (!remove.empty()) {
+            TRY(remove_users(*connection, remove));
             messages.push_back(openflow::tlv_table_mod(TlvCommand::Remove, remove));
         }
         if (!add.empty()) {

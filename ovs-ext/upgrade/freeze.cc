@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "state/flows.h"
+#include "state/flow_load.h"
 
 namespace hitless::upgrade {
 
@@ -32,33 +32,27 @@ bool wait_admitted(const control::DummyController& dummy, size_t needed, std::ch
 
 namespace {
 
-Status load(const state::Snapshot& flows, instance::Control& a) {
-    if (flows.empty()) {
-        return {};
-    }
+Status load(const state::Snapshot& flows, instance::Control& a, state::FlowTimeouts timeouts) {
     state::Changes changes;
     changes.change = flows;
-    return state::Flows().load(a, changes);
+    return state::load_flows(a, changes, timeouts);
 }
 
 }  // namespace
 
 Status suspend_timeouts(const state::Snapshot& timed, instance::Control& a) {
-    return load(state::without_timeouts(timed), a);
+    return load(timed, a, state::FlowTimeouts::left_out);
 }
 
 Status refresh_idle(const state::Snapshot& timed, instance::Control& a) {
-    if (timed.empty()) {
-        return {};
-    }
     state::Changes anew;   // one bundle: no packet sees the flows missing
-    anew.add = state::without_timeouts(timed);
-    anew.remove = anew.add;
-    return state::Flows().load(a, anew);
+    anew.add = timed;
+    anew.remove = timed;
+    return state::load_flows(a, anew, state::FlowTimeouts::left_out);
 }
 
 Status restore_timeouts(const state::Snapshot& timed, instance::Control& a) {
-    return load(timed, a);
+    return load(timed, a, state::FlowTimeouts::kept);
 }
 
 }  // namespace hitless::upgrade

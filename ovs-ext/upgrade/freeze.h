@@ -28,7 +28,8 @@ Status suspend_timeouts(const state::Snapshot& timed, instance::Control& a);
 // a flow that is made again keeps it, with its counters (measured: gone at once). So the counters begin anew too.
 Status refresh_idle(const state::Snapshot& timed, instance::Control& a);
 
-// After refresh_idle(): gives 'timed' (as they were before suspend_timeouts()) their timeouts back; their time begins anew.
+// After refresh_idle(): gives 'timed' (as they were before suspend_timeouts()) their timeouts back. What
+// was left of a hard one then is left now: the freeze does not count.
 Status restore_timeouts(const state::Snapshot& timed, instance::Control& a);
 
 }  // namespace hitless::upgrade

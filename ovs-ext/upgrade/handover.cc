@@ -120,6 +120,15 @@ Result<std::string> load_delta(Step& step, Side from, bool in_hold) {
     return times;
 }
 
+// Between this and the release idle times run in 'to' that packets may keep from ending in 'from': it is the last thing before the halt.
+Status arm(Step& step, Side from) {
+    auto& pair = step.pair;
+    for (size_t i = 0; i < pair.kinds.list.size(); i++) {
+        TRY(pair.kinds.list[i]->arm(pair.control(from), pair.control(other(from)), pair.copies[i].source, pair.copies[i].target));
+    }
+    return {};
+}
+
 Status halt(Pair& pair) {
     if (!pair.halt_lock.owns_lock()) {
         pair.halt_lock = std::unique_lock(pair.steering_mutex);
@@ -176,7 +185,7 @@ Result<state::Snapshot> flows_of_a(Pair& pair) {
 Status freeze_a(Step& step) {
     auto& pair = step.pair;
     if (pair.timed_flows.empty()) {   // else an earlier daemon was at that
-        pair.timed_flows = state::timed_flows(TRY(flows_of_a(pair)));
+        pair.timed_flows = state::left_of(state::read_timed(*pair.a_control, TRY(flows_of_a(pair))));
         TRY(save_flows(step.places.timed_flows(), pair.timed_flows));
     }
     FAULT_POINT("commit.timeouts-saved");
@@ -294,6 +303,7 @@ Status run_hold(Step& step, Side from) {
         TRY(cut_off(step, from));
         FAULT_POINT("hold.cut-off");
         TRY(load_delta(step, from, false));   // what is brought over now need not be in the hold
+        TRY(arm(step, from));
         auto& sockets = from == Side::A ? *pair.a_sockets : *pair.b_sockets;
         wait_until_quiet(sockets);
         TRY(halt(pair));

@@ -34,6 +34,7 @@
 #include "ovsdb/switch_config.h"
 #include "software/release.h"
 #include "state/copy.h"
+#include "state/flow_timeouts.h"
 #include "state/kinds.h"
 #include "upgrade/agent.h"
 #include "upgrade/b_controllers.h"

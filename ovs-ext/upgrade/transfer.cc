@@ -36,23 +36,49 @@ TransferRecord& record_of(Summary& summary, const std::string& kind, Side from) 
     return *found;
 }
 
+// Kinds refer to each other: a flow that a controller has just added goes to a group that was not there when groups were read, so
+// that 'to' refuses it. Then all is read again, from the first kind on.
+constexpr int kPasses = 5;
+
+// Copies all kinds, one after the other.
+Result<std::vector<state::Copy>> copy_kinds(Step& step, Side from) {
+    auto& pair = step.pair;
+    for (int pass = 1;; pass++) {
+        std::vector<state::Copy> copies;
+        std::optional<Error> refused;
+        for (auto& kind : pair.kinds.list) {
+            TRY(step.stop.check());
+            auto copy = state::copy_kind(*kind, pair.control(from), pair.control(other(from)));
+            if (!copy) {
+                refused = copy.error();
+                break;
+            }
+            step.update([&](Summary& summary) {
+                auto& record = record_of(summary, std::string(kind->name()), from);
+                record.copied += copy->report.copied;
+                record.identical = copy->report.identical;
+                record.differing = copy->report.differing;
+                record.duration += copy->report.times.total();
+                record.longest_request = std::max(record.longest_request, copy->report.longest_request);
+            });
+            copies.push_back(std::move(*copy));
+        }
+        if (!refused) {
+            return copies;
+        }
+        if (pass == kPasses) {
+            return *refused;
+        }
+    }
+}
+
 Status copy_all(Step& step, Side from) {
     auto& pair = step.pair;
-    auto& source = pair.control(from);
-    auto& target = pair.control(other(from));
     pair.copies.clear();
     for (auto& kind : pair.kinds.list) {
-        TRY(step.stop.check());
-        TRY(kind->follow(source));
-        pair.copies.push_back(TRY(state::copy_kind(*kind, source, target)));
-        const auto& report = pair.copies.back().report;
-        step.update([&](Summary& summary) {
-            auto& record = record_of(summary, std::string(kind->name()), from);
-            record.copied += report.copied;
-            record.duration += report.times.total();
-            record.longest_request = std::max(record.longest_request, report.longest_request);
-        });
+        TRY(kind->follow(pair.control(from)));
     }
+    pair.copies = TRY(copy_kinds(step, from));
     if (pair.settings.probe_idle_tcp) {
         TRY(probe_idle_connections(step, other(from)));
     }
@@ -61,9 +87,9 @@ Status copy_all(Step& step, Side from) {
 
 // Entries that differ after a copy, and did so, unchanged, after the copy before: they do not go over. (In a source that changes all
 // the time some entries always differ, but not the same ones: the delta in the hold brings them.)
-state::Snapshot not_carried(const state::Copy& before, const state::Copy& now) {
-    auto then = state::diff(before.source, before.target);
-    auto still = state::diff(now.source, now.target);
+state::Snapshot not_carried(const state::Kind& kind, const state::Copy& before, const state::Copy& now) {
+    auto then = state::diff(kind, before.source, before.target);
+    auto still = state::diff(kind, now.source, now.target);
     state::Snapshot stuck;
     for (auto* entries : {&still.add, &still.change}) {
         for (auto& entry : *entries) {
@@ -151,21 +177,10 @@ Status run_copy(Step& step, Side from) {
 
 Status run_verify(Step& step, Side from) {
     auto& pair = step.pair;
+    auto before = std::exchange(pair.copies, TRY(copy_kinds(step, from)));
     for (size_t i = 0; i < pair.kinds.list.size(); i++) {
-        TRY(step.stop.check());
         auto& kind = *pair.kinds.list[i];
-        auto before = std::move(pair.copies[i]);
-        pair.copies[i] = TRY(state::copy_kind(kind, pair.control(from), pair.control(other(from))));
-        const auto& copy = pair.copies[i];
-        step.update([&](Summary& summary) {
-            auto& record = record_of(summary, std::string(kind.name()), from);
-            record.copied += copy.report.copied;
-            record.identical = copy.report.identical;
-            record.differing = copy.report.differing;
-            record.duration += copy.report.times.total();
-            record.longest_request = std::max(record.longest_request, copy.report.longest_request);
-        });
-        auto stuck = not_carried(before, copy);
+        auto stuck = not_carried(kind, before[i], pair.copies[i]);
         if (!stuck.empty()) {
             return make_error("{}: {} entries are not on {} as they are on {}, though they were loaded; the first: {}",
                               kind.name(), stuck.size(), to_string(other(from)), to_string(from),

@@ -8,6 +8,7 @@
 
 #include "dummy_switch.h"
 #include "state/bridge_key.h"
+#include "state/flow_timeouts.h"
 #include "state/flows.h"
 #include "state/groups.h"
 #include "state/meters.h"
@@ -41,7 +42,7 @@ const std::vector<std::string> groups = {
 
 const std::vector<std::string> flows = {
     "table=0,priority=0,actions=drop",
-    "table=0,priority=100,cookie=0xabcdef,importance=7,idle_timeout=600,hard_timeout=6000,send_flow_rem,ip,"
+    "table=0,priority=100,cookie=0xabcdef,importance=7,idle_timeout=600,send_flow_rem,ip,"
         "nw_dst=10.0.0.0/8,actions=resubmit(,1)",
     "table=0,priority=101,no_packet_counts,no_byte_counts,reset_counts,ip6,ipv6_src=fe80::/10,actions=goto_table:2",
     "table=0,priority=102,check_overlap,tcp,tp_dst=0x100/0xff00,actions=ct(commit,zone=5,"
@@ -96,13 +97,15 @@ void expect_ok(const Status& status) {
 
 class OpenflowState : public testing::Test {
   protected:
-    OpenflowState() : a_(Side::A, switch_a_.control_paths()), b_(Side::B, switch_b_.control_paths()) {
-        kinds_.push_back(std::make_unique<state::TlvMap>());
-        kinds_.push_back(std::make_unique<state::Meters>());
-        kinds_.push_back(std::make_unique<state::Groups>());
-        auto flows = std::make_unique<state::Flows>();
-        flows_ = flows.get();
-        kinds_.push_back(std::move(flows));
+    using Kinds = std::vector<std::unique_ptr<Kind>>;
+
+    static Kinds make_kinds() {
+        Kinds kinds;
+        kinds.push_back(std::make_unique<state::TlvMap>());
+        kinds.push_back(std::make_unique<state::Meters>());
+        kinds.push_back(std::make_unique<state::Groups>());
+        kinds.push_back(std::make_unique<state::Flows>());
+        return kinds;
     }
 
     void SetUp() override {
@@ -127,16 +130,29 @@ class OpenflowState : public testing::Test {
         switch_a_.ofctl("add-flow", "br1", {"table=7,in_port=1,actions=output:2"});
     }
 
-    void copy(instance::Control& from, instance::Control& to) {
-        for (auto& kind : kinds_) {
-            Snapshot source = value_of(kind->dump(from));
-            expect_ok(kind->load(to, state::diff(source, value_of(kind->dump(to)))));
-            expect_same(*kind, source, value_of(kind->dump(to)));
+    // Up to the hand-over.
+    static void copy(instance::Control& from, instance::Control& to) {
+        Kinds kinds = make_kinds();
+        for (auto& kind : kinds) {
+            Snapshot source = copy_to_standby(*kind, from, to);
+            Snapshot target = value_of(kind->dump(to));
+            expect_ok(kind->arm(from, to, source, target));
         }
     }
 
+    // Returns what 'from' has.
+    static Snapshot copy_to_standby(Kind& kind, instance::Control& from, instance::Control& to) {
+        Snapshot source = value_of(kind.dump(from));
+        expect_ok(kind.load(to, state::diff(kind, source, value_of(kind.dump(to)))));
+        expect_none(kind, state::diff(kind, source, value_of(kind.dump(to))));
+        return source;
+    }
+
     static void expect_same(const Kind& kind, const Snapshot& expected, const Snapshot& actual) {
-        Changes changes = state::diff(expected, actual);
+        expect_none(kind, state::diff(expected, actual));
+    }
+
+    static void expect_none(const Kind& kind, const Changes& changes) {
         for (const Entry& entry : changes.add) {
             ADD_FAILURE() << kind.name() << ": missing: " << kind.describe(entry);
         }
@@ -156,9 +172,9 @@ class OpenflowState : public testing::Test {
     }
 
     DummySwitch switch_a_{{"br0", "br1"}}, switch_b_{{"br0", "br1"}};
-    instance::Control a_, b_;
-    std::vector<std::unique_ptr<Kind>> kinds_;
-    state::Flows* flows_;
+    instance::Control a_{Side::A, switch_a_.control_paths()}, b_{Side::B, switch_b_.control_paths()};
+    Kinds kinds_ = make_kinds();
+    Kind* flows_ = kinds_.back().get();
 };
 
 TEST_F(OpenflowState, EverythingIsCopiedAndIsThenTheSame) {
@@ -183,7 +199,7 @@ TEST_F(OpenflowState, WhatIsExtraIsRemovedAndWhatDiffersIsReplaced) {
     switch_b_.ofctl("del-groups", "br0", {"group_id=9"});
     switch_b_.ofctl("add-flow", "br0", {"table=9,tcp,actions=output:1"});
     switch_b_.ofctl("add-flow", "br0", {"table=0,priority=100,cookie=0xabcdef,importance=8,idle_timeout=600,"
-                                        "hard_timeout=6000,send_flow_rem,ip,nw_dst=10.0.0.0/8,actions=resubmit(,1)"});
+                                        "send_flow_rem,ip,nw_dst=10.0.0.0/8,actions=resubmit(,1)"});
     switch_b_.ofctl("del-flows", "br1");
     copy(a_, b_);
     EXPECT_EQ(differences("br0"), "");
@@ -304,6 +320,110 @@ TEST_F(OpenflowState, ARefusedFlowIsNamedAndItsBundleLeavesNothing) {
     for (const Entry& entry : value_of(flows_->dump(b_))) {
         EXPECT_NE(state::bridge_of(entry), "br0");
     }
+}
+
+// The text between 'name' and the next comma or space in what ovs-ofctl prints of the flows 'match'; empty without any.
+std::string field_of(const DummySwitch& of, const std::string& match, const std::string& name) {
+    std::string text = of.ofctl("dump-flows", "br0", {match});
+    size_t at = text.find(name + "=");
+    return at == std::string::npos ? "" : text.substr(at + name.size() + 1, text.find_first_of(", ", at) - at - name.size() - 1);
+}
+
+TEST_F(OpenflowState, HardTimeoutsGoOnWhereTheyWere) {
+    switch_a_.ofctl("add-flow", "br0", {"table=70,priority=1,hard_timeout=100,actions=drop"});
+    switch_a_.ofctl("add-flow", "br0", {"table=71,hard_timeout=100,tun_metadata0=1,tun_metadata3=2/2,actions=drop"});
+    switch_a_.ofctl("add-flow", "br0", {"table=72,hard_timeout=100,ipv6,actions=drop"});
+    std::this_thread::sleep_for(std::chrono::milliseconds(3100));
+    switch_a_.ofctl("mod-flows", "br0", {"table=72,actions=output:1"});   // begins anew, as a learn action makes it do
+    Kind& flows = *flows_;
+    for (size_t i = 0; i < 3; i++) {
+        copy_to_standby(*kinds_[i], a_, b_);
+    }
+    Snapshot source = copy_to_standby(flows, a_, b_);
+    EXPECT_EQ(field_of(switch_b_, "table=70", "hard_timeout"), "");
+    Snapshot target;
+    expect_ok(flows.arm(a_, b_, source, target));
+    EXPECT_EQ(target, source);
+    auto elapsed = std::stod(field_of(switch_a_, "table=70", "duration"));
+    for (const char* table : {"table=70", "table=71"}) {
+        double left = std::stod("0" + field_of(switch_b_, table, "hard_timeout"));
+        EXPECT_LE(left, 97) << table;
+        EXPECT_GE(left, 100 - elapsed) << table;   // not earlier than in A
+    }
+    EXPECT_GE(std::stod("0" + field_of(switch_b_, "table=72", "hard_timeout")), 100 - (elapsed - 3));
+}
+
+TEST_F(OpenflowState, IdleTimeoutsRunOnlyFromTheHandOver) {
+    switch_a_.ofctl("add-flow", "br1", {"table=70,idle_timeout=1,actions=drop"});
+    copy_to_standby(*kinds_[0], a_, b_);
+    copy_to_standby(*kinds_[1], a_, b_);
+    copy_to_standby(*kinds_[2], a_, b_);
+    Snapshot source = copy_to_standby(*flows_, a_, b_), target;
+    auto there = [&] { return switch_b_.ofctl("dump-flows", "br1", {"table=70"}).find("table=70") != std::string::npos; };
+    std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+    EXPECT_TRUE(there());
+    auto began = std::chrono::steady_clock::now();
+    expect_ok(flows_->arm(a_, b_, source, target));
+    while (there() && std::chrono::steady_clock::now() - began < std::chrono::seconds(10)) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::seconds(1));
+    EXPECT_FALSE(there());
+}
+
+TEST_F(OpenflowState, AFlowThatIsArmedLosesNothingThatItHasLearned) {
+    switch_a_.ofctl("add-flow", "br0", {"table=70,idle_timeout=500,actions=learn(table=71,cookie=0x71,delete_learned,eth_type=0x800)"});
+    switch_a_.ofctl("add-flow", "br0", {"table=71,cookie=0x71,ip,actions=drop"});
+    switch_a_.ofctl("add-flow", "br0", {"table=71,cookie=0x71,ipv6,idle_timeout=400,actions=drop"});
+    copy(a_, b_);
+    EXPECT_EQ(differences("br0"), "");
+    copy(b_, a_);   // and where it is there already
+    EXPECT_EQ(differences("br0"), "");
+    EXPECT_EQ(field_of(switch_b_, "table=71,ipv6", "idle_timeout"), "400");
+}
+
+TEST_F(OpenflowState, TimedFlowsAreLoadedWithWhatIsLeftThen) {
+    switch_a_.ofctl("add-flow", "br0", {"table=70,hard_timeout=100,idle_timeout=50,actions=drop"});
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+    auto timed = state::read_timed(a_, value_of(flows_->dump(a_)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+    expect_ok(state::load_timed(timed, a_));
+    EXPECT_EQ(field_of(switch_a_, "table=70", "idle_timeout"), "50");
+    double left = std::stod("0" + field_of(switch_a_, "table=70", "hard_timeout"));
+    EXPECT_LE(left, 98);
+    EXPECT_GT(left, 60);
+}
+
+TEST_F(OpenflowState, ATlvMappingThatIsGoneTakesItsFlowsAlong) {
+    copy(a_, b_);
+    switch_a_.ofctl("del-flows", "br0", {"table=0"});
+    switch_a_.ofctl("del-tlv-map", "br0", {"{class=0xffff,type=1,len=8}->tun_metadata3"});
+    switch_a_.ofctl("add-tlv-map", "br0", {"{class=0xffff,type=2,len=16}->tun_metadata3"});
+    switch_a_.ofctl("add-flow", "br0", {"table=0,tun_metadata3=5,actions=drop"});
+    copy(a_, b_);
+    EXPECT_EQ(differences("br0"), "");
+}
+
+TEST_F(OpenflowState, AGroupThatRefersToOneThatIsGoneIsCopied) {
+    switch_a_.ofctl("add-group", "br1", {"group_id=60,type=all"});
+    switch_a_.ofctl("add-group", "br1", {"group_id=61,type=all,bucket=group:60"});
+    switch_a_.ofctl("add-group", "br1", {"group_id=62,type=ff,bucket=watch_group:60,output:1"});
+    switch_a_.ofctl("del-groups", "br1", {"group_id=60"});
+    copy(a_, b_);
+}
+
+TEST_F(OpenflowState, MetersOfAllKindsAreCopied) {
+    for (const char* meter : {"meter=11,kbps,burst,stats,band=type=drop,rate=10,burst_size=2", "meter=12,pktps,stats,band=type=drop,rate=7",
+                              "meter=slowpath,pktps,burst,band=type=drop,rate=9,burst_size=3"}) {
+        switch_a_.ofctl("add-meter", "br1", {meter});
+    }
+    switch_b_.ofctl("add-meter", "br1", {"meter=99,kbps,band=type=drop,rate=1"});
+    copy(a_, b_);
+    EXPECT_EQ(sorted_body(switch_a_.ofctl("dump-meters", "br1")), sorted_body(switch_b_.ofctl("dump-meters", "br1")));
+    switch_a_.ofctl("del-meter", "br1", {"meter=slowpath"});
+    switch_a_.ofctl("del-meter", "br1", {"meter=controller"});
+    copy(a_, b_);
+    EXPECT_EQ(sorted_body(switch_a_.ofctl("dump-meters", "br1")), sorted_body(switch_b_.ofctl("dump-meters", "br1")));
 }
 
 TEST_F(OpenflowState, PacketOutsAreAllCarriedOut) {

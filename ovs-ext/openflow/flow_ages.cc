@@ -1,0 +1,85 @@
+#include "base/openvswitch.h"
+
+#include "openflow/flow_ages.h"
+
+#include "openflow/buffers.h"
+#include "openflow/flow_table.h"
+
+namespace hitless::openflow {
+
+namespace {
+
+Message all_flows_request() {
+    ofputil_flow_stats_request request{};
+    request.match = MATCH_CATCHALL_INITIALIZER;
+    request.out_port = OFPP_ANY;
+    request.out_group = OFPG_ANY;
+    request.table_id = OFPTT_ALL;
+    return to_message(ofputil_encode_flow_stats_request(&request, OFPUTIL_P_OF10_NXM_TID));
+}
+
+// The key of a flow of which OpenFlow 1.0 tells 'statistics' and 'match' (NXM); empty where it cannot be understood. The actions
+// are left out: some cannot be told in OpenFlow 1.0.
+std::string key_of(nx_flow_stats statistics, std::string_view match) {
+    Buffer reply(ofpraw_alloc_xid(OFPRAW_NXST_FLOW_REPLY, OFP10_VERSION, 0, 0));
+    statistics.length = htons(sizeof statistics + match.size());
+    ofpbuf_put(reply.get(), &statistics, sizeof statistics);
+    ofpbuf_put(reply.get(), match.data(), match.size());
+    ofpmsg_update_length(reply.get());
+    ofpbuf content = ofpbuf_const_initializer(reply->data, reply->size);
+    Buffer no_actions(ofpbuf_new(0));
+    ofputil_flow_stats flow;
+    if (ofputil_decode_flow_stats_reply(&flow, &content, true, no_actions.get())) {
+        return {};
+    }
+    ofputil_flow_mod mod{};
+    minimatch_init(&mod.match, &flow.match);
+    mod.priority = flow.priority;
+    mod.table_id = flow.table_id;
+    mod.command = OFPFC_ADD;
+    std::string key = flow_key(to_bytes(ofputil_encode_flow_mod(&mod, OFPUTIL_P_OF15_OXM)));
+    minimatch_destroy(&mod.match);
+    return key;
+}
+
+// Adds what one message of the reply tells. False: malformed.
+bool add_ages(const Message& reply, std::unordered_map<std::string, uint32_t>& ages) {
+    ofpraw raw;
+    ofpbuf content = ofpbuf_const_initializer(reply.data(), reply.size());
+    if (ofpraw_pull(&raw, &content) || raw != OFPRAW_NXST_FLOW_REPLY) {
+        return false;
+    }
+    std::string_view rest(static_cast<const char*>(content.data), content.size);
+    while (!rest.empty()) {
+        nx_flow_stats flow;
+        if (rest.size() < sizeof flow) {
+            return false;
+        }
+        std::memcpy(&flow, rest.data(), sizeof flow);
+        size_t length = ntohs(flow.length), match = ROUND_UP(ntohs(flow.match_len), 8);
+        if (length < sizeof flow + match || length > rest.size()) {
+            return false;
+        }
+        if (flow.hard_timeout && flow.hard_age) {   // that plus one; zero: not known
+            ages.insert_or_assign(key_of(flow, rest.substr(sizeof flow, match)), ntohs(flow.hard_age) - 1);
+        }
+        rest.remove_prefix(length);
+    }
+    return true;
+}
+
+}  // namespace
+
+Result<std::unordered_map<std::string, uint32_t>> read_hard_ages(const std::string& path, const std::string& bridge) {
+    Connection connection = TRY(Connection::open(path, bridge, std::chrono::seconds(10), Version::openflow10));
+    auto replies = TRY(connection.request(all_flows_request()));
+    std::unordered_map<std::string, uint32_t> ages;
+    for (const Message& reply : replies) {
+        if (!add_ages(reply, ages)) {
+            return make_error("bridge {}: the switch does not tell the ages of flows in OpenFlow 1.0", bridge);
+        }
+    }
+    return ages;
+}
+
+}  // namespace hitless::openflow
