@@ -4,9 +4,12 @@
 #include "state/conntrack_settings.h"
 #include "state/fdb.h"
 #include "state/flows.h"
+#include "state/generation.h"
 #include "state/groups.h"
 #include "state/mdb.h"
 #include "state/meters.h"
+#include "state/port_config.h"
+#include "state/table_config.h"
 #include "state/tlv_map.h"
 #include "state/tunnel_neighbours.h"
 #include "state/user_routes.h"
@@ -15,6 +18,9 @@ namespace hitless::state {
 
 Kinds all_kinds(KindOptions options) {
     Kinds kinds;
+    kinds.list.push_back(std::make_unique<Generation>());
+    kinds.list.push_back(std::make_unique<PortConfig>());
+    kinds.list.push_back(std::make_unique<TableConfig>());
     // Flows refer to groups, groups to meters, both to fields of the TLV map.
     kinds.list.push_back(std::make_unique<TlvMap>());
     kinds.list.push_back(std::make_unique<Meters>());

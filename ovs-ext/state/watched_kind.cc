@@ -4,14 +4,6 @@
 
 namespace hitless::state {
 
-Result<Snapshot> WatchedKind::dump(instance::Control& from) {
-    Snapshot snapshot;
-    for (const std::string& bridge : from.bridges()) {
-        TRY(append_bridge(from, bridge, snapshot));
-    }
-    return snapshot;
-}
-
 Result<Snapshot> WatchedKind::changed_since(instance::Control& from, Snapshot last) {
     keep_bridges(last, from.bridges());
     std::vector<std::string> stale;

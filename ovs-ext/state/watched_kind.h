@@ -1,16 +1,13 @@
 // A kind that a bridge announces changes of by REQUESTFORWARD: what was announced is read anew, bridge by bridge.
 #pragma once
 
-#include "state/kind.h"
+#include "state/bridge_kind.h"
 #include "state/request_watch.h"
 
 namespace hitless::state {
 
-class WatchedKind : public Kind {
+class WatchedKind : public BridgeKind {
   public:
-    bool changed_by_packets() const override { return false; }
-    Result<Snapshot> dump(instance::Control& from) override;
-
     Status follow(instance::Control& from) override { return watch_.start(from); }
     Result<Snapshot> changed_since(instance::Control& from, Snapshot last) override;
     void unfollow() override { watch_.stop(); }
@@ -19,9 +16,6 @@ class WatchedKind : public Kind {
     explicit WatchedKind(openflow::Forwarded requests) : watch_(requests) {}
 
   private:
-    // Reads all that 'bridge' has of this kind; appends it sorted by key.
-    virtual Status append_bridge(instance::Control& from, const std::string& bridge, Snapshot& snapshot) = 0;
-
     RequestWatch watch_;
 };
 

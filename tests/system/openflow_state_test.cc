@@ -10,8 +10,12 @@
 #include "state/bridge_key.h"
 #include "state/flow_timeouts.h"
 #include "state/flows.h"
+#include "openflow/generation.h"
+#include "state/generation.h"
 #include "state/groups.h"
 #include "state/meters.h"
+#include "state/port_config.h"
+#include "state/table_config.h"
 #include "state/tlv_map.h"
 
 namespace hitless {
@@ -410,6 +414,70 @@ TEST_F(OpenflowState, AGroupThatRefersToOneThatIsGoneIsCopied) {
     switch_a_.ofctl("add-group", "br1", {"group_id=62,type=ff,bucket=watch_group:60,output:1"});
     switch_a_.ofctl("del-groups", "br1", {"group_id=60"});
     copy(a_, b_);
+}
+
+// Kinds by which nothing of the fixture's tables is changed.
+class BridgeSettings : public OpenflowState {
+  protected:
+    // Copies A to B and back after 'forget' has put A back to its defaults; returns what A's entries say.
+    std::vector<std::string> round_trip(Kind& kind, const std::function<void()>& forget) {
+        Snapshot before = copy_to_standby(kind, a_, b_);
+        expect_same(kind, before, value_of(kind.dump(b_)));
+        forget();
+        copy_to_standby(kind, b_, a_);
+        expect_same(kind, before, value_of(kind.dump(a_)));
+        std::vector<std::string> texts;
+        for (const Entry& entry : before) {
+            texts.push_back(kind.describe(entry));
+        }
+        return texts;
+    }
+};
+
+TEST_F(BridgeSettings, TablesKeepEvictionAndVacancyEvents) {
+    switch_a_.ofctl("mod-table", "br0", {"3", "evict"});
+    switch_a_.ofctl("mod-table", "br0", {"4", "vacancy:20,80"});
+    switch_a_.ofctl("mod-table", "br1", {"5", "evict"});
+    switch_b_.ofctl("mod-table", "br1", {"6", "evict"});   // must go
+    state::TableConfig kind;
+    EXPECT_EQ(round_trip(kind, [&] { switch_a_.ofctl("mod-table", "br0", {"all", "noevict"}); }),
+              (std::vector<std::string>{"br0: table=3,evict", "br0: table=4,vacancy:20,80", "br1: table=5,evict"}));
+    switch_a_.ofctl("mod-table", "br0", {"4", "vacancy:30,70"});
+    copy_to_standby(kind, a_, b_);
+    EXPECT_NE(switch_b_.ofctl("dump-table-desc", "br0").find("vacancy_down=30% vacancy_up=70%"), std::string::npos);
+}
+
+TEST_F(BridgeSettings, PortsKeepWhatOpenflowHasSet) {
+    auto mod_port = [](const DummySwitch& of, const std::string& port, const std::string& what) {
+        ASSERT_TRUE(run_checked({"ovs-ofctl", "mod-port", "unix:" + of.mgmt("br0"), port, what}).ok());
+    };
+    for (const char* what : {"no-flood", "no-packet-in"}) {
+        mod_port(switch_a_, "br0p1", what);
+    }
+    mod_port(switch_a_, "br0p2", "no-receive");
+    mod_port(switch_a_, "br0p3", "no-forward");
+    mod_port(switch_b_, "br0p4", "no-flood");   // must go
+    state::PortConfig kind;
+    EXPECT_EQ(round_trip(kind, [&] { mod_port(switch_a_, "br0p1", "flood"); mod_port(switch_a_, "br0p3", "forward"); }),
+              (std::vector<std::string>{"br0: port 1: no-flood no-packet-in", "br0: port 2: no-receive",
+                                        "br0: port 3: no-forward"}));
+}
+
+TEST_F(BridgeSettings, BridgesKeepTheirGenerationId) {
+    state::Generation kind;
+    EXPECT_TRUE(value_of(kind.dump(a_)).empty());
+    auto give = [](const DummySwitch& of, uint64_t id) {
+        auto connection = openflow::Connection::open(of.mgmt("br0"), "br0");
+        return connection ? openflow::set_generation(*connection, id) : Status(connection.error());
+    };
+    expect_ok(give(switch_a_, 0x123456789abcdef0));
+    EXPECT_EQ(copy_to_standby(kind, a_, b_).size(), 1u);
+    EXPECT_FALSE(give(switch_b_, 0x123456789abcdeef).ok());   // stale there, too
+    expect_ok(give(switch_b_, 0x123456789abcdef1));
+    copy_to_standby(kind, b_, a_);
+    EXPECT_FALSE(give(switch_a_, 0x123456789abcdef0).ok());
+    EXPECT_EQ(switch_b_.ofctl("dump-flows", "br1", {"table=7"}).find("in_port=1"), std::string::npos);
+    expect_ok(flows_->load(b_, {{}, {}, value_of(flows_->dump(b_))}));   // the kinds' own connection is still no slave's
 }
 
 TEST_F(OpenflowState, MetersOfAllKindsAreCopied) {
