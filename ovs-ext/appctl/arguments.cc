@@ -7,6 +7,7 @@ namespace hitless::appctl {
 namespace {
 
 constexpr size_t kMaxArgumentBytes = 4096;   // PATH_MAX: more is no path, digest or number
+constexpr size_t kMaxMessageDigits = 2 * 65535;   // of an OpenFlow message
 constexpr uint64_t kMaxSoakSeconds = 86'400;
 constexpr uint64_t kMaxCount = 100'000;
 
@@ -18,6 +19,22 @@ Result<uint64_t> number(const std::string& command, const std::string& what, con
         return make_error("{}: {} \"{}\": not a whole number from {} to {}", command, what, text, low, high);
     }
     return value;
+}
+
+Result<std::vector<uint8_t>> bytes(const std::string& command, const std::string& digits) {
+    std::vector<uint8_t> bytes;
+    for (size_t i = 0; i + 1 < digits.size(); i += 2) {
+        uint8_t byte = 0;
+        auto [end, error] = std::from_chars(&digits[i], &digits[i] + 2, byte, 16);
+        if (error != std::errc{} || end != &digits[i] + 2) {
+            break;
+        }
+        bytes.push_back(byte);
+    }
+    if (digits.empty() || bytes.size() * 2 != digits.size()) {
+        return make_error("{}: MESSAGE is not written in pairs of hexadecimal digits", command);
+    }
+    return bytes;
 }
 
 }  // namespace
@@ -37,6 +54,12 @@ std::string Accepts::usage() const {
     if (count) {
         text += " [N]";
     }
+    if (kind) {
+        text += " [KIND]";
+    }
+    if (message) {
+        text += " BRIDGE MESSAGE";
+    }
     return text;
 }
 
@@ -47,8 +70,9 @@ Result<Arguments> parse_arguments(const std::string& command, const Accepts& acc
         return make_error("{}: {} \"{}\"; usage: {} {}", command, why, argument, command, accepts.usage());
     };
     for (const auto& argument : arguments) {
-        if (argument.size() > kMaxArgumentBytes) {
-            return make_error("{}: an argument is longer than {} bytes", command, kMaxArgumentBytes);
+        if (argument.size() > (accepts.message ? kMaxMessageDigits : kMaxArgumentBytes)) {
+            return make_error("{}: an argument is longer than {} bytes", command,
+                              accepts.message ? kMaxMessageDigits : kMaxArgumentBytes);
         }
         if (std::ranges::any_of(argument, [](unsigned char c) { return c < ' ' || c == 0x7f; })) {
             return make_error("{}: an argument holds control characters", command);
@@ -78,9 +102,21 @@ Result<Arguments> parse_arguments(const std::string& command, const Accepts& acc
             parsed.keep_standby = true;
         } else if (!argument.starts_with('-') && accepts.count && !parsed.count) {
             parsed.count = TRY(number(command, "N", argument, 1, kMaxCount));
+        } else if (!argument.starts_with('-') && accepts.message && parsed.bridge.empty()) {
+            if (argument.find('/') != std::string::npos) {
+                return refuse(argument, "no name of a bridge:");
+            }
+            parsed.bridge = argument;
+        } else if (!argument.starts_with('-') && accepts.message && parsed.message.empty()) {
+            parsed.message = TRY(bytes(command, argument));
+        } else if (!argument.starts_with('-') && accepts.kind && !parsed.kind) {
+            parsed.kind = argument;
         } else {
             return refuse(argument, "unknown argument");
         }
+    }
+    if (accepts.message && parsed.message.empty()) {
+        return make_error("{}: an argument is missing; usage: {} {}", command, command, accepts.usage());
     }
     return parsed;
 }

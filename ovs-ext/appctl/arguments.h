@@ -21,11 +21,14 @@ struct Arguments {
     std::optional<std::chrono::seconds> soak;     // --soak=SECONDS
     bool keep_standby = false;                    // --keep-standby
     std::optional<uint64_t> count;                // hitless/history N
+    std::optional<std::string> kind;              // hitless/diff KIND
+    std::string bridge;                           // hitless/resume BRIDGE MESSAGE
+    std::vector<uint8_t> message;
 };
 
 // Which options a command takes, besides --format.
 struct Accepts {
-    bool from = false, soak = false, keep_standby = false, count = false;
+    bool from = false, soak = false, keep_standby = false, count = false, kind = false, message = false;
 
     // As list-commands shows it.
     std::string usage() const;

@@ -69,7 +69,7 @@ struct Commands::Impl {
     MainQueue& main;
     std::string version;
     std::vector<std::unique_ptr<Command>> commands;
-    Inquiries checks;      // hitless/check, which may have to fetch software
+    Inquiries checks;      // hitless/check and hitless/diff, which may take seconds
     Inquiries inquiries;   // the others, which need not wait for that
 
     void add(const std::string& name, Accepts accepts, Handler handler) {
@@ -135,6 +135,18 @@ struct Commands::Impl {
         return text_of(arguments.format, history_table(history), history_json(history));
     }
 
+    Result<std::string> diff(const Arguments& arguments) {
+        auto report = TRY(inspector.diff(arguments.kind));
+        return text_of(arguments.format, diff_table(report), diff_json(report));
+    }
+
+    Result<std::string> resume(const Arguments& arguments) {
+        TRY(inspector.resume(arguments.bridge, arguments.message));
+        Json::Value json(Json::objectValue);
+        json["bridge"] = arguments.bridge;
+        return text_of(arguments.format, "resumed on bridge " + arguments.bridge + "\n", json);
+    }
+
     // A refusal is an Error, for the exit status of ovs-appctl.
     Result<std::string> check(const Arguments& arguments) {
         upgrade::Request request;
@@ -180,6 +192,8 @@ Commands::Commands(upgrade::Conductor& conductor, upgrade::Inspector& inspector,
         impl->stop(Reason::abort, arguments, answer);
     });
     impl->add_inquiry("hitless/check", standby, impl->checks, &Impl::check);
+    impl->add_inquiry("hitless/diff", {.kind = true}, impl->checks, &Impl::diff);
+    impl->add_inquiry("hitless/resume", {.message = true}, impl->inquiries, &Impl::resume);
     impl->add_inquiry("hitless/status", {}, impl->inquiries, &Impl::status);
     impl->add_inquiry("hitless/bond-show", {}, impl->inquiries, &Impl::bond);
     impl->add_inquiry("hitless/history", {.count = true}, impl->inquiries, &Impl::history);

@@ -218,6 +218,40 @@ Json::Value check_json(const upgrade::CheckReport& report) {
     return value;
 }
 
+std::string diff_table(const upgrade::DiffReport& report) {
+    auto name = to_string(report.from);
+    std::string out = fmt::format("{} compared with {}, which is active\n  {:<18} {:>9} {:>9} {:>9} {:>9} {:>9}\n",
+                                  to_string(other(report.from)), name, "state kind", "same", "missing", "extra", "changed",
+                                  "harmless");
+    for (const auto& kind : report.kinds) {
+        out += fmt::format("  {:<18} {:>9} {:>9} {:>9} {:>9} {:>9}\n", kind.kind, kind.same, kind.missing, kind.extra,
+                           kind.changed, kind.harmless);
+        for (const auto& example : kind.examples) {
+            out += fmt::format("    {}\n", example);
+        }
+    }
+    return out;
+}
+
+Json::Value diff_json(const upgrade::DiffReport& report) {
+    Json::Value value(Json::objectValue);
+    value["from"] = std::string(to_string(report.from));
+    value["to"] = std::string(to_string(other(report.from)));
+    value["kinds"] = Json::Value(Json::arrayValue);
+    for (const auto& kind : report.kinds) {
+        Json::Value one(Json::objectValue);
+        one["kind"] = kind.kind;
+        one["same"] = count(kind.same);
+        one["missing"] = count(kind.missing);
+        one["extra"] = count(kind.extra);
+        one["changed"] = count(kind.changed);
+        one["harmless"] = count(kind.harmless);
+        one["examples"] = strings(kind.examples);
+        value["kinds"].append(one);
+    }
+    return value;
+}
+
 std::string bond_table(const datapath::Bond& bond) {
     std::string out = "---- hitless ----\nbond_mode: active-backup\n";
     out += fmt::format("active member: {}{}\n", to_string(bond.active), bond.halted ? " (halted)" : "");

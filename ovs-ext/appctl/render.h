@@ -27,6 +27,8 @@ Json::Value status_json(const StatusReport& report);
 std::string check_table(const upgrade::CheckReport& report);
 Json::Value check_json(const upgrade::CheckReport& report);
 
+std::string diff_table(const upgrade::DiffReport& report);
+Json::Value diff_json(const upgrade::DiffReport& report);
 std::string bond_table(const datapath::Bond& bond);
 Json::Value bond_json(const datapath::Bond& bond);
 

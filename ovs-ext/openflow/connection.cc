@@ -203,7 +203,7 @@ Result<Connection> Connection::open(const std::string& path, const std::string& 
     int error = vconn_open_block(("unix:" + path).c_str(), 1u << static_cast<int>(version), DSCP_DEFAULT, limit.count(), &opened);
     if (error == EOF) {
         return make_error("bridge {}: {}: the switch closed the OpenFlow connection at once: does the bridge allow "
-                          "OpenFlow {}?", name, path, version == Version::openflow15 ? "1.5" : "1.0");
+                          "OpenFlow 1.{}?", name, path, static_cast<int>(version) - 1);
     }
     if (error) {
         return make_errno_error(error, "bridge {}: cannot open an OpenFlow connection to {}", name, path);

@@ -44,6 +44,9 @@ void add_examples(const Kind& kind, const Changes& changes, size_t limit, std::v
 void count(const Kind& kind, const Snapshot& from, const Changes& left, size_t examples, CopyReport& report) {
     report.identical = from.size() - left.add.size() - left.change.size();
     report.differing = left.size();
+    report.missing = left.add.size();
+    report.different = left.change.size();
+    report.extra = left.remove.size();
     add_examples(kind, left, examples, report.examples);
 }
 

@@ -31,6 +31,7 @@ struct CopyReport {
     size_t copied = 0;         // entries loaded or removed
     size_t identical = 0;      // in both at the end
     size_t differing = 0;      // missing, different or extra at the end
+    size_t missing = 0, different = 0, extra = 0;   // of these
     size_t harmless = 0;       // extra at the end, may stay (Kind::harmless_extra())
     unsigned rounds = 0;       // loads that were done
     CopyTimes times;

@@ -2,6 +2,7 @@
 // or a program.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,19 @@ struct CheckReport {
     size_t bridges = 0, ports = 0;
 };
 
+// How one kind of state differs between the active instance and the other.
+struct KindDiff {
+    std::string kind;
+    uint64_t same = 0, missing = 0, extra = 0, changed = 0;
+    uint64_t harmless = 0;                // extra, too, but may stay
+    std::vector<std::string> examples;    // "missing: ...", "different: ...", "extra: ..."
+};
+
+struct DiffReport {
+    Side from = Side::A;                  // the active one
+    std::vector<KindDiff> kinds;
+};
+
 class Inspector {
   public:
     virtual ~Inspector() = default;
@@ -33,6 +47,12 @@ class Inspector {
     virtual std::string problem() = 0;
     // Error when there is no bond: nothing is attached.
     virtual Result<datapath::Bond> bond() = 0;
+    // Compares the state of the two instances, of one kind or of all. Error when they do not both run, when packets are held, and
+    // when there is no such kind. May take seconds, in which the active instance answers nobody else.
+    virtual Result<DiffReport> diff(const std::optional<std::string>& kind) = 0;
+    // Goes on with a packet that is paused at a controller, on the active instance: 'message' is the NXT_PACKET_IN2 that the
+    // controller got, from whichever instance, or its NXT_RESUME.
+    virtual Status resume(const std::string& bridge, const std::vector<uint8_t>& message) = 0;
     // Preflight alone. May take seconds.
     virtual Result<CheckReport> check(const Request& request) = 0;
     // The newest 'count' operations, oldest first.

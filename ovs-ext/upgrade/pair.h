@@ -73,6 +73,8 @@ struct PairView {
     std::filesystem::path a_executable, b_executable;
     size_t a_unchecked = 0, b_unchecked = 0;   // TCP connections for whose sake windows are not checked
     std::shared_ptr<const std::atomic<size_t>> active_unchecked;   // of the active instance, while it is looked after
+    std::string a_unixctl, b_unixctl;     // their control sockets
+    std::vector<std::string> bridges;
 };
 
 // The conductor's thread alone uses it, but for what says otherwise.

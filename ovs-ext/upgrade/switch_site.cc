@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/fault.h"
+#include "openflow/continuation.h"
 #include "upgrade/live_changes.h"
 #include "upgrade/preflight.h"
 
@@ -116,6 +117,10 @@ Result<uint64_t> SwitchSite::begin(const Request& request) {
 
 Status SwitchSite::phase_begins(Phase phase) {
     TRY(journal_->phase_begin(std::string(to_string(phase))));
+    blackout_ = in_blackout(phase);
+    if (blackout_) {
+        std::lock_guard until_it_has_ended(diff_mutex_);
+    }
     if (in_blackout(phase)) {
         journal_->hold_back();   // until the packets have an instance again nothing may wait for the database
     }
@@ -306,6 +311,7 @@ Result<State> SwitchSite::apply(Remedy remedy, const Update& update) {
 }
 
 void SwitchSite::end(const Summary& summary) {
+    blackout_ = false;
     for (const auto& record : summary.transfers) {
         (void) journal_->transfer({record.kind, record.sender, record.copied, record.identical, record.differing,
                                    record.delta, record.duration, record.longest_request}).ok();
@@ -432,6 +438,11 @@ Result<CheckReport> SwitchSite::check(const Request& request) {
         }
     }
     return report;
+}
+
+// At the operator's path is the active instance, whichever it is.
+Status SwitchSite::resume(const std::string& bridge, const std::vector<uint8_t>& message) {
+    return openflow::resume((places_.rundir / (bridge + ".mgmt")).string(), bridge, message);
 }
 
 Result<std::vector<Summary>> SwitchSite::history(uint64_t count) {

@@ -1,6 +1,7 @@
 // The site of a real switch: owns the pair, and carries out the conductor's phases and remedies on it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 
@@ -42,6 +43,8 @@ class SwitchSite : public Site, public Inspector {
     std::vector<InstanceStatus> instances() override;
     std::string problem() override;
     Result<datapath::Bond> bond() override;
+    Result<DiffReport> diff(const std::optional<std::string>& kind) override;
+    Status resume(const std::string& bridge, const std::vector<uint8_t>& message) override;
     Result<CheckReport> check(const Request& request) override;
     Result<std::vector<Summary>> history(uint64_t count) override;
 
@@ -76,6 +79,9 @@ class SwitchSite : public Site, public Inspector {
     std::string orphaned_because_;
     std::unique_ptr<UncheckedConnections> unchecked_;   // without a pair
     int kept_buffer_bytes_ = 0;   // of A's packet sockets before the pair that 'unchecked_' follows
+    // hitless/diff asks the instances much: not while packets wait for them.
+    std::atomic<bool> blackout_ = false;
+    std::mutex diff_mutex_;
     std::mutex version_mutex_;
     std::pair<pid_t, std::string> known_version_;   // of the idle switch's process
 

@@ -98,6 +98,38 @@ TEST(Render, JsonHasTheStableNames) {
     EXPECT_EQ(to_text(Json::Value(1)), "1\n");
 }
 
+TEST(Arguments, ResumeTakesABridgeAndAMessage) {
+    Accepts accepts{.message = true};
+    auto parsed = parse_arguments("hitless/resume", accepts, {"br0", "06fE"});
+    ASSERT_TRUE(parsed.ok());
+    EXPECT_EQ(parsed->bridge, "br0");
+    EXPECT_EQ(parsed->message, (std::vector<uint8_t>{0x06, 0xfe}));
+    for (const std::vector<std::string>& wrong : {std::vector<std::string>{"br0"}, {"br0", "0"}, {"br0", "0g"}, {"../br0", "06"}}) {
+        EXPECT_FALSE(parse_arguments("hitless/resume", accepts, wrong).ok());
+    }
+}
+
+TEST(Arguments, DiffTakesAKind) {
+    Accepts accepts{.kind = true};
+    EXPECT_EQ(accepts.usage(), "[--format=table|json] [KIND]");
+    EXPECT_EQ(parse_arguments("hitless/diff", accepts, {"flows"})->kind, "flows");
+    EXPECT_FALSE(parse_arguments("hitless/diff", accepts, {"flows", "groups"}).ok());
+}
+
+TEST(Render, DiffTellsKindsAndExamples) {
+    upgrade::DiffReport report;
+    report.kinds = {{"flows", 10, 1, 2, 3, 0, {"missing: br0: actions=drop"}}};
+    EXPECT_EQ(diff_table(report),
+              "B compared with A, which is active\n"
+              "  state kind              same   missing     extra   changed  harmless\n"
+              "  flows                     10         1         2         3         0\n"
+              "    missing: br0: actions=drop\n");
+    Json::Value json = diff_json(report);
+    EXPECT_EQ(json["from"].asString() + json["to"].asString(), "AB");
+    EXPECT_EQ(json["kinds"][0]["changed"].asInt(), 3);
+    EXPECT_EQ(json["kinds"][0]["examples"][0].asString(), "missing: br0: actions=drop");
+}
+
 TEST(Render, BondLooksLikeBondShow) {
     datapath::Bond bond;
     bond.active = Side::B;
