@@ -77,6 +77,22 @@ void examine_port(const PortConfig& port, Findings& findings) {
     }
 }
 
+// State is read and loaded in OpenFlow 1.5; some of it shows in 1.0 alone.
+void examine_protocols(const BridgeConfig& bridge, Findings& findings) {
+    auto allows = [&](const char* protocol) {   // without any, all are allowed
+        return bridge.protocols.empty() || std::ranges::find(bridge.protocols, protocol) != bridge.protocols.end();
+    };
+    if (!allows("OpenFlow15")) {
+        findings.refusals.push_back(fmt::format("bridge {0}: its protocols leave OpenFlow15 out, in which its state is copied: "
+                                                "ovs-vsctl add bridge {0} protocols OpenFlow15", bridge.name));
+    }
+    if (!allows("OpenFlow10")) {
+        findings.warnings.push_back(fmt::format(
+            "bridge {0}: its protocols leave OpenFlow10 out, which alone shows ports' no-flood and flows' ages: no-flood is not "
+            "carried, and hard timeouts begin anew at each toggle (ovs-vsctl add bridge {0} protocols OpenFlow10)", bridge.name));
+    }
+}
+
 void examine_bridge(const BridgeConfig& bridge, Findings& findings) {
     if (bridge.datapath_type != "netdev") {
         findings.refusals.push_back(
@@ -86,6 +102,7 @@ void examine_bridge(const BridgeConfig& bridge, Findings& findings) {
     if (!bridge.datapath_id) {
         findings.refusals.push_back(fmt::format("bridge {}: the switch has not set it up yet; try again when it has", bridge.name));
     }
+    examine_protocols(bridge, findings);
     if (bridge.stp || bridge.rstp) {
         findings.warnings.push_back(fmt::format("bridge {}: spanning tree negotiates anew after each toggle; ports forward nothing until it has", bridge.name));
     }

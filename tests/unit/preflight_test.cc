@@ -56,6 +56,18 @@ TEST(Preflight, RefusesTheKernelDatapath) {
                 ElementsAre("bridge br0: datapath_type system is not supported; only netdev (userspace) is"));
 }
 
+TEST(Preflight, NeedsOpenflow15AndMissesOpenflow10) {
+    auto config = good_switch();
+    config.bridges[0].protocols = {"OpenFlow10", "OpenFlow13", "OpenFlow15"};
+    EXPECT_THAT(examine(config, good_command_line()).refusals, IsEmpty());
+    EXPECT_THAT(examine(config, good_command_line()).warnings, IsEmpty());
+    config.bridges[0].protocols = {"OpenFlow13"};
+    EXPECT_THAT(examine(config, good_command_line()).refusals,
+                ElementsAre("bridge br0: its protocols leave OpenFlow15 out, in which its state is copied: ovs-vsctl add bridge br0 "
+                            "protocols OpenFlow15"));
+    EXPECT_THAT(examine(config, good_command_line()).warnings, ElementsAre(testing::HasSubstr("hard timeouts begin anew")));
+}
+
 TEST(Preflight, RefusesInterfacesThatCannotBeSteered) {
     auto config = good_switch();
     config.bridges[0].ports.push_back(port({interface("lisp0", "lisp", 7)}));
