@@ -1,5 +1,8 @@
 #include "state/tlv_map.h"
 
+#include <chrono>
+#include <thread>
+
 #include "openflow/flow_table.h"
 #include "openflow/tlv_table.h"
 #include "state/bridge_key.h"
@@ -8,8 +11,11 @@ namespace hitless::state {
 
 namespace {
 
+using namespace std::chrono_literals;
 using openflow::TlvCommand;
 using openflow::TlvMapping;
+
+constexpr auto kLetGoLimit = 1s;
 
 // The option's class (2 bytes), type and length.
 std::string value_of(const TlvMapping& mapping) {
@@ -37,6 +43,19 @@ Status remove_users(openflow::Connection& connection, const std::vector<TlvMappi
         }
     }
     return connection.send(removals);
+}
+
+// The switch lets go of a flow's fields a moment after the flow itself is gone (RCU), and refuses to remove them until then.
+Status remove_mappings(openflow::Connection& connection, const std::vector<TlvMapping>& mappings) {
+    TRY(remove_users(connection, mappings));
+    const openflow::Message removal[] = {openflow::tlv_table_mod(TlvCommand::Remove, mappings)};
+    for (auto end = std::chrono::steady_clock::now() + kLetGoLimit;;) {
+        auto removed = connection.send(removal);
+        if (removed || std::chrono::steady_clock::now() >= end) {
+            return removed;
+        }
+        std::this_thread::sleep_for(2ms);
+    }
 }
 
 }  // namespace
@@ -73,15 +92,13 @@ Status TlvMap::load(instance::Control& to, const Changes& changes) {
                 add.push_back(mapping_of(*entry));
             }
         }
-        std::vector<openflow::Message> messages;
         if (!remove.empty()) {
-            TRY(remove_users(*connection, remove));
-            messages.push_back(openflow::tlv_table_mod(TlvCommand::Remove, remove));
+            TRY(remove_mappings(*connection, remove));
         }
         if (!add.empty()) {
-            messages.push_back(openflow::tlv_table_mod(TlvCommand::Add, add));
+            const openflow::Message addition[] = {openflow::tlv_table_mod(TlvCommand::Add, add)};
+            TRY(connection->send(addition));
         }
-        TRY(connection->send(messages));
     }
     return {};
 }
