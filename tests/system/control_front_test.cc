@@ -45,9 +45,12 @@ class Daemon {
             unixctl_command_reply(conn, "");
         }, nullptr);
         thread_ = std::thread([this] {
-            while (!stop_) {
+            for (;;) {
                 unixctl_server_run(server_);
                 front_->run();
+                if (stop_) {   // looked at here: run() may have taken the change that was to wake us
+                    break;
+                }
                 clients_ = front_->clients();
                 unixctl_server_wait(server_);
                 front_->wait();
