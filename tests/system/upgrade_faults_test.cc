@@ -384,7 +384,9 @@ TEST_F(Faults, WhenBDiesWithItsDaemonTheNextOneGivesThePacketsToA) {
     auto before = lab().snapshot();
     failover();
     kill_daemon();
-    ::kill(b_pid(), SIGKILL);
+    auto b = Process::open(b_pid());
+    ASSERT_TRUE(b->signal(SIGKILL));
+    ASSERT_TRUE(b->wait_end(5s));   // its pidfile's lock included
     start_daemon();
     EXPECT_EQ(lab().state(), "idle");
     expect_same(before);
