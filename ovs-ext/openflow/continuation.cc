@@ -71,9 +71,11 @@ Result<size_t> find_bridge(std::span<const uint8_t> message) {
 }
 
 Message extension(uint32_t subtype, std::span<const uint8_t> body) {
-    Message message = {OFP15_VERSION, experimenter_type, 0, static_cast<uint8_t>(header_bytes + body.size()), 0, 0, 0, 0,
-                       0, 0, nicira >> 8, nicira & 0xff, 0, 0, 0, static_cast<uint8_t>(subtype)};
-    message.insert(message.end(), body.begin(), body.end());
+    const uint8_t header[header_bytes] = {OFP15_VERSION, experimenter_type, 0, static_cast<uint8_t>(header_bytes + body.size()), 0, 0, 0, 0,
+                                          0, 0, nicira >> 8, nicira & 0xff, 0, 0, 0, static_cast<uint8_t>(subtype)};
+    Message message(header_bytes + body.size());
+    std::ranges::copy(header, message.begin());
+    std::ranges::copy(body, message.begin() + header_bytes);
     return message;
 }
 
