@@ -61,7 +61,7 @@ Status PortConfig::load(instance::Control& to, const Changes& changes) {
     for (const auto& [bridge, part] : by_bridge(changes)) {
         Ports ports = TRY(read_ports(to, bridge));
         std::vector<openflow::Message> messages;
-        auto append = [&](const Entry& entry, uint32_t config) -> Status {
+        auto append = [&, &bridge = bridge](const Entry& entry, uint32_t config) -> Status {   // clang 14 captures no bindings
             auto port = std::ranges::find(ports.list, number_of(entry), &openflow::PortConfig::port);
             if (port == ports.list.end()) {
                 return make_error("bridge {}: instance {} has no port {}", bridge, to_string(to.side()), number_of(entry));
