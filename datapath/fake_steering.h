@@ -68,7 +68,7 @@ class FakeSteering : public Steering {
     double fill = 0;
 
     double hold_fill() const override { return fill; }
-    void set_receiver(Side, std::function<bool()>) override {}
+    void set_receiver(Side, HasRoom) override {}
 
     Result<ReleaseReport> release(Side to) override {
         auto status = call("release " + std::string(to_string(to)), [&]() -> Status {

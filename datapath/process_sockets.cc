@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <thread>
 
 namespace hitless::datapath {
@@ -76,12 +77,19 @@ int socket_option(int fd, int option) {
     return value;
 }
 
-bool receives_packets(int fd) {
+// The device from which the packet socket 'fd' receives, in its own network namespace. None: no packet socket, or one that OVS has
+// bound to no device, for sending.
+std::optional<std::string> packets_of(int fd) {
     sockaddr_ll address = {};
     socklen_t size = sizeof address;
-    // OVS also has one that is bound to no device, for sending.
-    return socket_option(fd, SO_DOMAIN) == AF_PACKET &&
-           ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 && address.sll_ifindex > 0;
+    if (socket_option(fd, SO_DOMAIN) != AF_PACKET || ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) ||
+        address.sll_ifindex <= 0) {
+        return std::nullopt;
+    }
+    ifreq request = {};
+    request.ifr_ifindex = address.sll_ifindex;
+    // A device that has gone has no name any more.
+    return ::ioctl(fd, SIOCGIFNAME, &request) ? "" : request.ifr_name;
 }
 
 bool is_port_tap(int fd) {
@@ -171,8 +179,9 @@ Result<ProcessSockets> ProcessSockets::open(pid_t pid) {
             continue;
         }
         Fd fd = TRY(duplicate(pidfd.get(), file.number, pid));
-        if (fd && socket && receives_packets(fd.get())) {
-            sockets.packet_.push_back(std::move(fd));
+        auto device = fd && socket ? packets_of(fd.get()) : std::nullopt;
+        if (device) {
+            sockets.packet_.push_back({std::move(fd), *device});
         } else if (fd && !socket && is_port_tap(fd.get())) {
             sockets.tap_.push_back(std::move(fd));
         }
@@ -181,7 +190,7 @@ Result<ProcessSockets> ProcessSockets::open(pid_t pid) {
 }
 
 Status ProcessSockets::enlarge_receive_buffers(int bytes) {
-    for (const Fd& fd : packet_) {
+    for (const auto& [fd, device] : packet_) {
         if (socket_option(fd.get(), SO_RCVBUF) < bytes) {
             TRY(set_receive_buffer(fd.get(), bytes));
         }
@@ -191,14 +200,14 @@ Status ProcessSockets::enlarge_receive_buffers(int bytes) {
 
 int ProcessSockets::receive_buffer_bytes() const {
     int most = 0;
-    for (const Fd& fd : packet_) {
+    for (const auto& [fd, device] : packet_) {
         most = std::max(most, socket_option(fd.get(), SO_RCVBUF));
     }
     return most;
 }
 
 Status ProcessSockets::reduce_receive_buffers(int bytes) {
-    for (const Fd& fd : packet_) {
+    for (const auto& [fd, device] : packet_) {
         if (socket_option(fd.get(), SO_RCVBUF) > bytes) {
             TRY(set_receive_buffer(fd.get(), bytes));
         }
@@ -208,20 +217,31 @@ Status ProcessSockets::reduce_receive_buffers(int bytes) {
 
 bool ProcessSockets::empty() const {
     return std::all_of(packet_.begin(), packet_.end(),
-                       [](const Fd& fd) { return memory_info(fd.get(), SK_MEMINFO_RMEM_ALLOC) == 0; }) &&
+                       [](const auto& socket) { return memory_info(socket.fd.get(), SK_MEMINFO_RMEM_ALLOC) == 0; }) &&
            std::all_of(tap_.begin(), tap_.end(), [](const Fd& fd) {
                pollfd request = {fd.get(), POLLIN, 0};
                return ::poll(&request, 1, 0) == 0 || !(request.revents & POLLIN);
            });
 }
 
-bool ProcessSockets::has_room() const {
-    return std::all_of(packet_.begin(), packet_.end(), [](const Fd& fd) {
+bool ProcessSockets::has_room(const std::string& device) const {
+    return std::all_of(packet_.begin(), packet_.end(), [&](const auto& socket) {
+        if (socket.device != device) {
+            return true;
+        }
         uint32_t info[SK_MEMINFO_VARS] = {};
         socklen_t size = sizeof info;
-        ::getsockopt(fd.get(), SOL_SOCKET, SO_MEMINFO, info, &size);
+        ::getsockopt(socket.fd.get(), SOL_SOCKET, SO_MEMINFO, info, &size);
         return info[SK_MEMINFO_RMEM_ALLOC] <= info[SK_MEMINFO_RCVBUF] / 2;
     });
+}
+
+uint64_t ProcessSockets::waiting_bytes() const {
+    uint64_t bytes = 0;
+    for (const auto& [fd, device] : packet_) {
+        bytes += memory_info(fd.get(), SK_MEMINFO_RMEM_ALLOC);
+    }
+    return bytes;
 }
 
 Status ProcessSockets::drain(const std::function<Status()>& round_trip, std::chrono::milliseconds limit,
@@ -243,7 +263,7 @@ Status ProcessSockets::drain(const std::function<Status()>& round_trip, std::chr
 
 uint64_t ProcessSockets::dropped() const {
     uint64_t packets = 0;
-    for (const Fd& fd : packet_) {
+    for (const auto& [fd, device] : packet_) {
         // Not PACKET_STATISTICS, which reading resets.
         packets += memory_info(fd.get(), SK_MEMINFO_DROPS);
     }

@@ -40,8 +40,11 @@ class ProcessSockets {
     // No packet is waiting, in a packet socket or a tap.
     bool empty() const;
 
-    // Every packet socket has at least half of its receive buffer free.
-    bool has_room() const;
+    // The packet sockets of 'device' have at least half of their receive buffer free. True when there are none.
+    bool has_room(const std::string& device) const;
+
+    // Of packets that wait in the packet sockets, in the kernel's count.
+    uint64_t waiting_bytes() const;
 
     // Packets dropped by the kernel because a receive buffer was full, since the socket was opened.
     uint64_t dropped() const;
@@ -50,7 +53,11 @@ class ProcessSockets {
     size_t taps() const { return tap_.size(); }
 
   private:
-    std::vector<Fd> packet_;
+    struct PacketSocket {
+        Fd fd;
+        std::string device;     // to which it is bound
+    };
+    std::vector<PacketSocket> packet_;
     std::vector<Fd> tap_;
 };
 

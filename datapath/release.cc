@@ -10,20 +10,18 @@ namespace {
 // Of one port before the next port's turn. A CPU's backlog holds 1000 packets (net.core.netdev_max_backlog).
 constexpr uint32_t batch = 32;
 
-// After so many packets it is looked whether the receiving side keeps up: whether its sockets are less than half full, and no CPU's
+// After so many packets it is looked whether the receiving side keeps up: whether its socket is less than half full, and no CPU's
 // backlog is longer than this. In between, a socket and a backlog take as many again, of any size.
 constexpr uint64_t look_every = 256, longest_backlog = 300;
 
-// The programs end the RELEASE by themselves when this process made no progress for so long.
+// The programs end the RELEASE by themselves when this process made no progress for so long. A receiver that takes nothing for so
+// long has no claim to be waited for.
 constexpr auto stall_limit = std::chrono::seconds(1);
-
-// A release that is not done by then is ended: what the hold has not given by now is counted as lost in it.
-constexpr auto whole_limit = std::chrono::seconds(5);
 
 }  // namespace
 
 Release::Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedPort>>& ports, Clock::time_point halted, Side to,
-                 const std::function<bool()>& receiver)
+                 const HasRoom& receiver)
     : context_(context), to_(to), halted_(halted), receiver_(receiver) {
     if (auto softnet = Softnet::open(); softnet.ok()) {
         softnet_ = std::move(*softnet);
@@ -31,13 +29,13 @@ Release::Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedP
     for (auto& port : ports) {
         uint64_t released = context.programs.read_counters(port->index()).released;
         bool counted = to == Side::A && port->port().tap;
-        ports_.push_back({port.get(), released, released, counted ? port->read_from_tap() : 0, 0});
+        ports_.push_back({port.get(), released, released, counted ? port->read_from_tap() : 0, 0, released, {}, false});
     }
 }
 
 Result<ReleaseReport> Release::run() {
     for (;;) {
-        context_.programs.set_deadline(Clock::now() + stall_limit);
+        extend_deadline();
         if (turn()) {
             continue;
         }
@@ -58,11 +56,13 @@ Result<ReleaseReport> Release::run() {
     return report_;
 }
 
+// New packets wait behind the held ones until this deadline.
+void Release::extend_deadline() { context_.programs.set_deadline(Clock::now() + (in_order() ? stall_limit : Clock::duration())); }
+
 // The queue of A's tap is short, and changing its length would lose the packets in it: the kernel takes the queueing discipline
-// off for the moment. So never more than half of it is filled; what A has read makes room. An A that reads nothing for long
-// has no claim to that.
-bool Release::has_room(Progress& progress) const {
-    if (to_ != Side::A || !progress.port->port().tap || Clock::now() - started_ > stall_limit) {
+// off for the moment. So never more than half of it is filled; what A has read makes room.
+bool Release::tap_has_room(Progress& progress) const {
+    if (to_ != Side::A || !progress.port->port().tap) {
         return true;
     }
     uint64_t given = progress.released - progress.held_before;
@@ -74,6 +74,24 @@ bool Release::has_room(Progress& progress) const {
     return given + batch <= progress.read + most;
 }
 
+// Never faster than the receiving side takes this port's packets: what overflows its queue is lost. Port by port: another port, whose
+// packets come directly, may keep its socket full for as long as it likes.
+bool Release::may_give(Progress& progress) const {
+    if (progress.taken_for_stuck) {
+        return true;
+    }
+    bool look = receiver_ && (progress.waiting || progress.released >= progress.looked + look_every);
+    if (tap_has_room(progress) && (!look || receiver_(progress.port->port().name))) {
+        progress.looked = look ? progress.released : progress.looked;
+        progress.waiting.reset();
+        return true;
+    }
+    auto now = Clock::now();
+    progress.waiting = progress.waiting.value_or(now);
+    progress.taken_for_stuck = now - *progress.waiting > stall_limit;
+    return false;
+}
+
 // One batch of each port. False: no port had a packet.
 bool Release::turn() {
     uint64_t moved_all = 0;
@@ -83,7 +101,7 @@ bool Release::turn() {
         if (progress.released == context_.programs.held(progress.port->index())) {
             continue;
         }
-        if (!has_room(progress)) {
+        if (!may_give(progress)) {
             waiting = true;
             continue;
         }
@@ -94,6 +112,9 @@ bool Release::turn() {
             moved_all += packets;
             pace(packets);
         }
+    }
+    if (waiting && !moved_all) {
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
     }
     return moved_all || waiting;
 }
@@ -108,6 +129,7 @@ void Release::publish(Progress& progress, const Hold::Moved& moved) {
     auto since = stamped ? context_.programs.arrival(index, progress.released) : halted_;
     auto waited = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - since);
     report_.longest_wait = std::max(report_.longest_wait, waited);
+    report_.late += in_order() ? 0 : packets;
     progress.released += packets;
     context_.programs.set_released(index, progress.released);
 }
@@ -120,7 +142,7 @@ bool Release::all_released() const {
 
 // All holds were found empty, and yet ports hold packets: lost, because the queue was full, or on their way into it.
 Status Release::account_for_drops() {
-    bool late = Clock::now() - started_ > whole_limit;
+    bool late = !in_order();   // what the hold has not given by now is counted as lost in it
     std::vector<uint64_t> before;
     for (const auto& progress : ports_) {
         before.push_back(context_.programs.held(progress.port->index()));
@@ -151,12 +173,11 @@ Status Release::account_for_drops() {
     return {};
 }
 
-// Never faster than the receiving side takes packets: what overflows its queue is lost.
 void Release::pace(uint64_t packets) {
     given_ += packets;
     if (given_ >= looked_ + look_every) {
         looked_ = given_;
-        wait_for_room();
+        wait_for_cpu_queues();
     }
     auto due = started_ + std::chrono::nanoseconds(given_ * 1'000'000'000 / context_.options.release_packets_per_second);
     while (Clock::now() < due) {
@@ -165,12 +186,11 @@ void Release::pace(uint64_t packets) {
     }
 }
 
-// An instance that takes nothing for long has no claim to the others' packets waiting for it.
-void Release::wait_for_room() {
+// What overflows a CPU's queue is lost.
+void Release::wait_for_cpu_queues() {
     auto limit = Clock::now() + stall_limit;
-    while (Clock::now() < limit &&
-           ((receiver_ && !receiver_()) || (softnet_ && softnet_->longest_queue() > longest_backlog))) {
-        context_.programs.set_deadline(Clock::now() + stall_limit);
+    while (softnet_ && softnet_->longest_queue() > longest_backlog && Clock::now() < limit) {
+        extend_deadline();
         std::this_thread::sleep_for(std::chrono::microseconds(50));
     }
 }

@@ -21,7 +21,7 @@ class Release {
 
     // 'receiver' may be null; else it says whether the receiving side has room.
     Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedPort>>& ports, Clock::time_point halted, Side to,
-            const std::function<bool()>& receiver);
+            const HasRoom& receiver);
 
     // To be called once, with the control word in RELEASE: returns when no port holds packets, and none will.
     Result<ReleaseReport> run();
@@ -32,23 +32,29 @@ class Release {
         uint64_t released = 0;      // as the programs know it
         uint64_t held_before = 0;   // before this hand-over
         uint64_t read_before = 0, read = 0;   // from A's tap: before, and since, as far as known
+        uint64_t looked = 0;        // 'released' when it was last found that the receiver has room
+        std::optional<Clock::time_point> waiting;   // for room, since then
+        bool taken_for_stuck = false;   // it had no room for too long
     };
 
     bool turn();
-    bool has_room(Progress& progress) const;
+    bool in_order() const { return Clock::now() - started_ <= context_.options.order_limit; }
+    void extend_deadline();
+    bool may_give(Progress& progress) const;
+    bool tap_has_room(Progress& progress) const;
     bool all_released() const;
     Status account_for_drops();
     void publish(Progress& progress, const Hold::Moved& moved);
     void pace(uint64_t packets);
-    void wait_for_room();
+    void wait_for_cpu_queues();
 
     SteeringContext& context_;
     std::vector<Progress> ports_;
     Side to_;
     Clock::time_point halted_, started_ = Clock::now();
-    const std::function<bool()>& receiver_;
+    const HasRoom& receiver_;
     std::optional<Softnet> softnet_;
-    uint64_t given_ = 0, looked_ = 0;   // packets given on, and those of them before the last look at the receiver's room
+    uint64_t given_ = 0, looked_ = 0;   // packets given on, and those of them before the last look at the CPUs' queues
     ReleaseReport report_;
 };
 

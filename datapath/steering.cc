@@ -91,7 +91,7 @@ class KernelSteering : public Steering {
     Status remove_port(const std::string& name) override;
     Status halt(std::chrono::milliseconds deadline) override;
     double hold_fill() const override;
-    void set_receiver(Side side, std::function<bool()> has_room) override { receivers_[side] = std::move(has_room); }
+    void set_receiver(Side side, HasRoom has_room) override { receivers_[side] = std::move(has_room); }
     Result<ReleaseReport> release(Side to) override;
     Bond bond() const override;
     Status learn_tcp(bool on) override;
@@ -114,7 +114,7 @@ class KernelSteering : public Steering {
     bool halted_ = false, learning_ = false;
     Fd sender_;   // opened when first needed
     Clock::time_point halted_at_, deadline_;
-    std::map<Side, std::function<bool()>> receivers_;
+    std::map<Side, HasRoom> receivers_;
 };
 
 Status KernelSteering::prepare(Result<Programs> (*get_programs)(const std::string&)) {

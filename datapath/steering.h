@@ -64,6 +64,7 @@ struct ReleaseReport {
     uint64_t held = 0;                          // packets held in this hand-over
     uint64_t dropped = 0;                       // of those, lost because the port's hold was full
     uint64_t refused = 0;                       // besides those, lost because all holds together had no more memory
+    uint64_t late = 0;                          // given on after newer ones: see SteeringOptions::order_limit
     std::chrono::microseconds longest_wait{};   // the longest that a held packet waited, from the halt to its release
 };
 
@@ -82,6 +83,9 @@ struct LearnedTcp {
     uint8_t flags = 0;                                  // TCP flags of all segments, ored
     std::chrono::nanoseconds seen{};                    // steady clock, of the last segment
 };
+
+// For the port of this name.
+using HasRoom = std::function<bool(const std::string& port)>;
 
 // Destruction does not detach: the programs stay, and forward. It ends the hold, though: the deadline takes effect.
 class Steering {
@@ -109,9 +113,9 @@ class Steering {
     // whichever is nearer to its end. Beyond 1 packets are lost, and counted.
     virtual double hold_fill() const = 0;
 
-    // 'has_room' is asked in each release to 'side', from its thread: whether that side can take more packets now. It waits while
-    // not, but not longer than 1 s for an instance that takes nothing.
-    virtual void set_receiver(Side side, std::function<bool()> has_room) = 0;
+    // 'has_room' is asked in each release to 'side', from its thread: whether that side can take more packets of a port now. That
+    // port's packets wait while not, but not longer than 1 s for an instance that takes nothing.
+    virtual void set_receiver(Side side, HasRoom has_room) = 0;
 
     // Makes 'to' the active side (equal to the old one: the halt is called off): its output gate opens, the other closes,
     // held packets are given to it in each port's order, then new ones go to it directly. Returns when no port holds packets
@@ -149,6 +153,9 @@ struct SteeringOptions {
     uint32_t hold_packets_per_port = 262'144;
     uint64_t hold_bytes = uint64_t{1} << 30;            // memory for the held packets of all ports
     uint32_t release_packets_per_second = 250'000;      // of all ports together; what the receiving side can take
+    // A side that takes packets no faster than new ones come would never have taken the held ones. After so long in a release new
+    // ones do not wait behind them any more.
+    std::chrono::milliseconds order_limit{5000};
     TcMethod tc_method = TcMethod::automatic;
 };
 

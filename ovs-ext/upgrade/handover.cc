@@ -14,7 +14,10 @@ using std::chrono::microseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kDrainLimit = 1s;
-constexpr auto kQuietLimit = 200ms;
+// For an instance to have no packet waiting, and to have not many.
+constexpr std::chrono::milliseconds kQuietLimit = 200ms, kKeepUpLimit = 3s;
+// A load at which it keeps up has a few hundred packets waiting, of a kilobyte or two in the kernel's count.
+constexpr uint64_t kFewBytes = 1 << 20;
 constexpr auto kDummyLimit = 5s;
 constexpr auto kThawLimit = 5s;
 constexpr int kFlipTries = 10;
@@ -169,6 +172,10 @@ Result<datapath::ReleaseReport> release(Step& step, Side to) {
         step.warn(fmt::format("{} packets were lost in the hold, which had no more room: other_config:hold-packets and hold-megabytes "
                               "of table Hitless say how much", lost));
     }
+    if (report.late) {
+        step.warn(fmt::format("{} packets of the hold came to {} after newer ones: it did not take packets faster than new ones came",
+                              report.late, to_string(to)));
+    }
     return report;
 }
 
@@ -258,12 +265,18 @@ Status readmit_connections(Pair& pair) {
 }
 
 // What was asked of the instance just now has made its packets wait. That backlog is for it to work off before the hold: in the hold
-// it would be drained while new packets wait behind it.
-void wait_until_quiet(const datapath::ProcessSockets& sockets) {
-    auto limit = Clock::now() + kQuietLimit;
-    while (!sockets.empty() && Clock::now() < limit) {
+// it would be drained while new packets wait behind it. An instance that does not work it off gets more packets than it can take: with
+// those of a hold besides it would take none in time.
+Status wait_until_quiet(const datapath::ProcessSockets& sockets, Side side) {
+    auto began = Clock::now();
+    while (!sockets.empty() && (Clock::now() < began + kQuietLimit || sockets.waiting_bytes() > kFewBytes)) {
+        if (Clock::now() > began + kKeepUpLimit) {
+            return make_error("{} does not keep up with its packets: {} kB of them have been waiting for {} s: no packet was held; try "
+                              "again when there is less traffic", to_string(side), sockets.waiting_bytes() >> 10, kKeepUpLimit / 1s);
+        }
         std::this_thread::sleep_for(200us);
     }
+    return {};
 }
 
 }  // namespace
@@ -305,7 +318,7 @@ Status run_hold(Step& step, Side from) {
         TRY(load_delta(step, from, false));   // what is brought over now need not be in the hold
         TRY(arm(step, from));
         auto& sockets = from == Side::A ? *pair.a_sockets : *pair.b_sockets;
-        wait_until_quiet(sockets);
+        TRY(wait_until_quiet(sockets, from));
         TRY(halt(pair));
         FAULT_POINT("hold.halted");
         auto halted = duration_cast<microseconds>(Clock::now() - pair.halted_at);

@@ -169,8 +169,12 @@ datapath::SteeringOptions steering_options(const Pair& pair, const Places& place
 }
 
 void pace_releases(Pair& pair) {
-    pair.steering->set_receiver(Side::A, [&pair] { return !pair.a_sockets || pair.a_sockets->has_room(); });
-    pair.steering->set_receiver(Side::B, [&pair] { return !pair.b_sockets || pair.b_sockets->has_room(); });
+    pair.steering->set_receiver(Side::A, [&pair](const std::string& port) {
+        return !pair.a_sockets || pair.a_sockets->has_room(port);
+    });
+    pair.steering->set_receiver(Side::B, [&pair](const std::string& port) {
+        return !pair.b_sockets || pair.b_sockets->has_room(port);
+    });
 }
 
 void open_control(Pair& pair, const Places& places) {

@@ -97,6 +97,8 @@ class SteeringTest : public ::testing::TestWithParam<TcMethod> {
         options.tc_method = GetParam();
         options.hold_packets_per_port = hold_packets_;
         options.hold_bytes = hold_bytes_;
+        options.release_packets_per_second = release_packets_per_second_;
+        options.order_limit = order_limit_;
         return options;
     }
 
@@ -204,6 +206,8 @@ class SteeringTest : public ::testing::TestWithParam<TcMethod> {
 
     uint32_t hold_packets_ = 262'144;
     uint64_t hold_bytes_ = uint64_t{1} << 30;
+    uint32_t release_packets_per_second_ = 250'000;
+    std::chrono::milliseconds order_limit_{5000};
     std::string directory_;
     datapath::HostSettings settings_;
     std::unique_ptr<datapath::BpfFilesystem> bpf_;

@@ -293,7 +293,7 @@ TEST_P(SteeringTest, HoldsTwoHundredThousandPackets) {
     attach();
     ping_all();
     ASSERT_OK(b_sockets_.reduce_receive_buffers(8 << 20));
-        steering_->set_receiver(Side::B, [this] { return b_sockets_.has_room(); });
+    steering_->set_receiver(Side::B, [this](const std::string& port) { return b_sockets_.has_room(port); });
     int64_t before = kernel_memory();
     ASSERT_OK(steering_->halt(20s));
     auto began = Clock::now();
@@ -319,6 +319,52 @@ TEST_P(SteeringTest, HoldsTwoHundredThousandPackets) {
     ASSERT_OK(steering_->detach_all());
     burst.reset();
     EXPECT_LT(kernel_memory(), before + held / 4) << "memory is not given back";
+}
+
+// New packets do not wait for ever behind held ones that the new side does not take: they go first then, and all arrive.
+TEST_P(SteeringTest, AReleaseEndsThoughPacketsComeFasterThanTheyAreTaken) {
+    release_packets_per_second_ = 4000;
+    order_limit_ = 300ms;
+    attach();
+    ping_all();
+    auto traffic = must(Traffic::start(streams(2000)));
+    ASSERT_OK(steering_->halt(2000ms));
+    std::this_thread::sleep_for(20ms);
+    auto began = Clock::now();
+    auto report = steering_->release(Side::B);
+    ASSERT_OK(report);
+    EXPECT_GT(Clock::now() - began, order_limit_);
+    EXPECT_LT(Clock::now() - began, 3s);
+    EXPECT_GT(report->late, 100u);
+    uint64_t reordered = 0;
+    for (const auto& count : traffic->stop()) {
+        EXPECT_EQ(count.lost + count.duplicated, 0u);
+        reordered += count.reordered;
+    }
+    EXPECT_GT(reordered, 0u);
+    EXPECT_LE(reordered, report->late);
+    ASSERT_OK(toggle(Side::A));
+    ASSERT_OK(steering_->detach_all());
+}
+
+// One port's socket may be full for long, of packets that come directly.
+TEST_P(SteeringTest, APortWithoutRoomKeepsNoOtherFromItsPackets) {
+    attach();
+    ping_all();
+    steering_->set_receiver(Side::B, [](const std::string& port) { return port != "p1"; });
+    ASSERT_OK(steering_->halt(2000ms));
+    auto p1 = must(Burst::send({hosts_->path(1), "10.9.0.1", hosts_->path(2), "10.9.0.2"}, 1000));
+    auto traffic = must(Traffic::start({streams(1000)[1]}));   // into p2
+    std::this_thread::sleep_for(50ms);
+    auto report = steering_->release(Side::B);
+    ASSERT_OK(report);
+    EXPECT_GT(report->longest_wait, 1s) << "the port without room was not waited for";
+    auto p2 = traffic->stop()[0];
+    EXPECT_EQ(p2.lost + p2.reordered, 0u);
+    EXPECT_LT(p2.longest_delay, 700ms);
+    EXPECT_EQ(p1->stop().lost, 0u);
+    ASSERT_OK(toggle(Side::A));
+    ASSERT_OK(steering_->detach_all());
 }
 
 TEST_P(SteeringTest, JumboFramesPass) {
