@@ -48,8 +48,8 @@ struct Connection::Session {
     EventHandler event;
     std::chrono::microseconds longest_request{};
 
-    // Sends the 'n' messages that produce(0...n - 1) makes, each asked for when there is room for it, and gives received
-    // ones to consume() until that returns true for "was the last".
+    // Sends the 'n' messages that produce(0...n - 1) makes, each asked for when there is room for it (null: not before the next
+    // message has been received), and gives received ones to consume() until that returns true for "was the last".
     template <typename Produce, typename Consume>
     Status transfer(size_t n, Produce produce, Consume consume);
 
@@ -108,6 +108,9 @@ Status Connection::Session::transfer(size_t n, Produce produce, Consume consume)
         while (outgoing || sent < n) {
             if (!outgoing) {
                 outgoing = produce(sent);
+                if (!outgoing) {
+                    break;
+                }
                 ++sent;
             }
             int error = vconn_send(connection.get(), outgoing.get());
@@ -138,6 +141,9 @@ Status Connection::Session::transfer(size_t n, Produce produce, Consume consume)
                 }
             } else {
                 done = consume(std::move(message));
+            }
+            if (!outgoing && sent < n) {
+                break;   // the next may be due
             }
         }
         if (done && !outgoing && sent == n) {
@@ -307,51 +313,55 @@ Status Connection::send_bundle(std::span<const Message> messages) {
     return first ? Status(*first) : committed;   // the first names the message, the commit's own error does not
 }
 
-Result<std::vector<Message>> Connection::request(Message request) {
-    std::vector<Message> one;
-    one.push_back(std::move(request));
-    return std::move(TRY(requests(std::move(one))).front());
+Result<std::vector<Message>> Connection::request(const Message& request) {
+    std::vector<Message> parts;
+    TRY(requests({&request, 1}, 1, [&](size_t, std::span<const uint8_t> part) -> Status {
+        parts.emplace_back(part.begin(), part.end());
+        return {};
+    }));
+    return parts;
 }
 
-Result<std::vector<std::vector<Message>>> Connection::requests(std::vector<Message> requests) {
-    std::vector<std::vector<Message>> replies(requests.size());
-    uint32_t first_xid = session_->reserve_xids(requests.size());
-    size_t open = requests.size();
-    std::optional<Error> first;
+Status Connection::requests(std::span<const Message> requests, size_t at_once, const Take& take) {
     if (requests.empty()) {
-        return replies;
+        return {};
     }
+    uint32_t first_xid = session_->reserve_xids(requests.size());
+    size_t answered = 0;
+    std::optional<Error> first;
+    auto fail = [&first](const Error& error) {
+        if (!first) {
+            first = error;
+        }
+    };
     auto spoke = std::chrono::steady_clock::now();
     TRY(session_->transfer(
-        requests.size(), [&](size_t i) { return to_buffer(requests[i], first_xid + i); },
+        requests.size(), [&](size_t i) { return i < answered + at_once ? to_buffer(requests[i], first_xid + i) : Buffer(); },
         [&](Buffer message) {
-            auto now = std::chrono::steady_clock::now();
+            auto silent = std::chrono::steady_clock::now() - spoke;
             session_->longest_request = std::max(session_->longest_request,
-                                                 std::chrono::duration_cast<std::chrono::microseconds>(now - std::exchange(spoke, now)));
+                                                 std::chrono::duration_cast<std::chrono::microseconds>(silent));
             uint32_t index = xid_of(message.get()) - first_xid;
-            const auto* data = static_cast<const uint8_t*>(message->data);
+            bool refused = type_of(message.get()) == OFPTYPE_ERROR;
+            std::span<const uint8_t> part(static_cast<const uint8_t*>(message->data), message->size);
             if (index >= requests.size()) {
-                if (session_->event && type_of(message.get()) != OFPTYPE_ERROR) {
-                    session_->event({data, message->size});
+                if (session_->event && !refused) {
+                    session_->event(part);
                 }
-                return false;
-            }
-            if (type_of(message.get()) == OFPTYPE_ERROR) {
-                if (!first) {
-                    first = session_->refusal(message.get(), to_view(requests[index]));
-                }
-                --open;
+            } else if (refused) {
+                fail(session_->refusal(message.get(), to_view(requests[index])));
+                ++answered;
             } else {
-                replies[index].emplace_back(data, data + message->size);
+                if (Status taken = first ? Status() : take(index, part); !taken) {
+                    fail(taken.error());
+                }
                 bool more = ofpmsg_is_stat_reply(header_of(message.get())) && ofpmp_more(header_of(message.get()));
-                open -= more ? 0 : 1;
+                answered += more ? 0 : 1;
             }
-            return open == 0;
+            spoke = std::chrono::steady_clock::now();   // what was done with it here is not the switch's time
+            return answered == requests.size();
         }));
-    if (first) {
-        return *first;
-    }
-    return replies;
+    return first ? Status(*first) : Status();
 }
 
 Status Connection::packet_outs(std::span<const PacketOut> packets) {

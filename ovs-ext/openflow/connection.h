@@ -48,10 +48,12 @@ class Connection {
     Status send_bundle(std::span<const Message> messages);
 
     // Sends 'request' and returns its reply; for a multipart request, all parts.
-    Result<std::vector<Message>> request(Message request);
+    Result<std::vector<Message>> request(const Message& request);
 
-    // The same for many: all are on their way before the first is answered. Replies in the order of 'requests'.
-    Result<std::vector<std::vector<Message>>> requests(std::vector<Message> requests);
+    // The same for many, of which no more than 'at_once' are unanswered at any time. Each part of a reply is given to 'take' when it
+    // comes: request by request, in order. An Error of 'take' is returned when all has come.
+    using Take = std::function<Status(size_t request, std::span<const uint8_t> part)>;
+    Status requests(std::span<const Message> requests, size_t at_once, const Take& take);
 
     // Called, during any of the calls here, with every message that answers none of our requests (flow monitor updates,
     // forwarded requests). send({}) waits for what the switch has said up to now.

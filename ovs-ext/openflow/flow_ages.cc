@@ -4,6 +4,7 @@
 
 #include "openflow/buffers.h"
 #include "openflow/flow_table.h"
+#include "openflow/oxm_match.h"
 
 namespace hitless::openflow {
 
@@ -16,6 +17,16 @@ Message all_flows_request() {
     request.out_group = OFPG_ANY;
     request.table_id = OFPTT_ALL;
     return to_message(ofputil_encode_flow_stats_request(&request, OFPUTIL_P_OF10_NXM_TID));
+}
+
+// As libopenvswitch writes it.
+std::string key_of(const minimatch& match, uint16_t priority, uint8_t table) {
+    ofputil_flow_mod mod{};
+    mod.match = match;
+    mod.priority = priority;
+    mod.table_id = table;
+    mod.command = OFPFC_ADD;
+    return flow_key(to_bytes(ofputil_encode_flow_mod(&mod, OFPUTIL_P_OF15_OXM)));
 }
 
 // The key of a flow of which OpenFlow 1.0 tells 'statistics' and 'match' (NXM); empty where it cannot be understood. The actions
@@ -32,13 +43,10 @@ std::string key_of(nx_flow_stats statistics, std::string_view match) {
     if (ofputil_decode_flow_stats_reply(&flow, &content, true, no_actions.get())) {
         return {};
     }
-    ofputil_flow_mod mod{};
-    minimatch_init(&mod.match, &flow.match);
-    mod.priority = flow.priority;
-    mod.table_id = flow.table_id;
-    mod.command = OFPFC_ADD;
-    std::string key = flow_key(to_bytes(ofputil_encode_flow_mod(&mod, OFPUTIL_P_OF15_OXM)));
-    minimatch_destroy(&mod.match);
+    minimatch small;
+    minimatch_init(&small, &flow.match);
+    std::string key = key_of(small, flow.priority, flow.table_id);
+    minimatch_destroy(&small);
     return key;
 }
 
@@ -80,6 +88,22 @@ Result<std::unordered_map<std::string, uint32_t>> read_hard_ages(const std::stri
         }
     }
     return ages;
+}
+
+std::string age_key(std::string_view flow_mod) {
+    constexpr size_t match_offset = sizeof(ofp_header) + sizeof(ofp11_flow_mod);
+    std::string_view match = match_at(flow_mod.substr(match_offset));
+    Buffer request(ofpbuf_clone_data(flow_mod.data(), match_offset + match.size()));   // without its instructions
+    ofpmsg_update_length(request.get());
+    Buffer no_actions(ofpbuf_new(0));
+    ofputil_flow_mod mod{};
+    if (ofputil_decode_flow_mod(&mod, static_cast<const ofp_header*>(request->data), OFPUTIL_P_OF15_OXM, nullptr, nullptr,
+                                no_actions.get(), OFPP_MAX, 255)) {
+        return {};
+    }
+    std::string key = key_of(mod.match, mod.priority, mod.table_id);
+    minimatch_destroy(&mod.match);
+    return key;
 }
 
 }  // namespace hitless::openflow

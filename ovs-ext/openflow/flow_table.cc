@@ -3,6 +3,9 @@
 #include "openflow/flow_table.h"
 
 #include "openflow/buffers.h"
+#include "openflow/instructions.h"
+#include "openflow/oxm_match.h"
+#include "openflow/table_population.h"
 #include "openflow/tlv_fields.h"
 
 namespace hitless::openflow {
@@ -12,6 +15,7 @@ namespace {
 constexpr size_t mod_offset = sizeof(ofp_header);                       // of the body of a flow mod
 constexpr size_t match_offset = mod_offset + sizeof(ofp11_flow_mod);    // of its match
 constexpr size_t key_match_offset = 3;
+constexpr size_t tables_at_once = 2;                                    // one is written while another is read
 constexpr uint8_t flow_mod_type = 14;   // OFPT_FLOW_MOD: the library has no public name for it
 
 // The header of a flow's statistics (OpenFlow 1.5.1 section 7.2.4.1).
@@ -31,19 +35,6 @@ const ofp11_flow_mod* mod_of(std::string_view message) {
 template <typename T>
 void append(std::string& bytes, const T& part) {
     bytes.append(reinterpret_cast<const char*>(&part), sizeof part);
-}
-
-// The OXM match at the start of 'bytes' with its padding; empty if malformed.
-std::string_view match_at(std::string_view bytes) {
-    ofp11_match_header header;
-    if (bytes.size() < sizeof header) {
-        return {};
-    }
-    std::memcpy(&header, bytes.data(), sizeof header);
-    size_t length = ROUND_UP(ntohs(header.length), 8);
-    return ntohs(header.type) == OFPMT_OXM && ntohs(header.length) >= sizeof header && length <= bytes.size()
-               ? bytes.substr(0, length)
-               : std::string_view();
 }
 
 void set_length(std::string& message) {
@@ -115,7 +106,62 @@ std::string_view any_match() {
     return {bytes, sizeof bytes};
 }
 
-void sort_by_key(std::vector<Flow>& flows) {
+std::string make_key(uint8_t table, uint16_t priority, std::string_view match) {
+    std::string key;
+    key.reserve(key_match_offset + match.size());
+    key += static_cast<char>(table);
+    append(key, priority);
+    return key.append(match);
+}
+
+// Appends the flows of which one message of a reply tells.
+Status decode_reply(std::span<const uint8_t> reply, CanonicalInstructions& instructions, std::vector<Flow>& flows) {
+    ofpraw raw;
+    ofpbuf content = ofpbuf_const_initializer(reply.data(), reply.size());
+    if (ofpraw_pull(&raw, &content) || raw != OFPRAW_OFPST15_FLOW_REPLY) {
+        return make_error("flows: the switch does not answer in the form of OpenFlow 1.5");
+    }
+    std::string match;
+    std::string_view rest(static_cast<const char*>(content.data), content.size);
+    while (!rest.empty()) {
+        ofp15_flow_desc flow;
+        if (rest.size() < sizeof flow) {
+            return make_error("flows: malformed answer");
+        }
+        std::memcpy(&flow, rest.data(), sizeof flow);
+        size_t length = ntohs(flow.length);
+        if (length < sizeof flow || length > rest.size()) {
+            return make_error("flows: malformed answer");
+        }
+        std::string_view body = rest.substr(sizeof flow, length - sizeof flow);
+        std::string_view given_match = match_at(body);
+        body.remove_prefix(given_match.size());
+        StatisticsHeader statistics;
+        if (given_match.empty() || body.size() < sizeof statistics) {
+            return make_error("flows: malformed answer");
+        }
+        std::memcpy(&statistics, body.data(), sizeof statistics);
+        size_t statistics_length = ROUND_UP(ntohs(statistics.length), 8);
+        if (statistics_length > body.size()) {
+            return make_error("flows: malformed answer");
+        }
+        ofp11_flow_mod mod = plain_add();
+        mod.cookie = flow.cookie;
+        mod.table_id = flow.table_id;
+        mod.idle_timeout = flow.idle_timeout;
+        mod.hard_timeout = flow.hard_timeout;
+        mod.priority = flow.priority;
+        mod.flags = flow.flags;
+        mod.importance = flow.importance;
+        canonicalize_match(given_match, match);
+        flows.push_back({make_key(flow.table_id, flow.priority, match),
+                         make_flow_mod(mod, match, instructions.of(body.substr(statistics_length)))});
+        rest.remove_prefix(length);
+    }
+    return {};
+}
+
+void sort_by_key(std::span<Flow> flows) {
     auto less = [](const Flow& a, const Flow& b) { return a.key < b.key; };
     if (!std::is_sorted(flows.begin(), flows.end(), less)) {
         std::sort(flows.begin(), flows.end(), less);
@@ -144,67 +190,27 @@ Result<FlowReader> FlowReader::open(Connection& connection) {
     return FlowReader(fields);
 }
 
-void FlowReader::canonicalize(std::string& flow_mod) const {
-    Decoded decoded(flow_mod, fields_.get());
-    if (!decoded.error) {
-        flow_mod = to_bytes(ofputil_encode_flow_mod(&decoded.mod, OFPUTIL_P_OF15_OXM));
-    }
-}
-
-Status FlowReader::decode_reply(const Message& reply, std::vector<Flow>& flows) const {
-    ofpraw raw;
-    ofpbuf content = ofpbuf_const_initializer(reply.data(), reply.size());
-    if (ofpraw_pull(&raw, &content) || raw != OFPRAW_OFPST15_FLOW_REPLY) {
-        return make_error("flows: the switch does not answer in the form of OpenFlow 1.5");
-    }
-    std::string_view rest(static_cast<const char*>(content.data), content.size);
-    while (!rest.empty()) {
-        ofp15_flow_desc flow;
-        if (rest.size() < sizeof flow) {
-            return make_error("flows: malformed answer");
-        }
-        std::memcpy(&flow, rest.data(), sizeof flow);
-        size_t length = ntohs(flow.length);
-        if (length < sizeof flow || length > rest.size()) {
-            return make_error("flows: malformed answer");
-        }
-        std::string_view body = rest.substr(sizeof flow, length - sizeof flow);
-        std::string_view match = match_at(body);
-        body.remove_prefix(match.size());
-        StatisticsHeader statistics;
-        if (match.empty() || body.size() < sizeof statistics) {
-            return make_error("flows: malformed answer");
-        }
-        std::memcpy(&statistics, body.data(), sizeof statistics);
-        size_t statistics_length = ROUND_UP(ntohs(statistics.length), 8);
-        if (statistics_length > body.size()) {
-            return make_error("flows: malformed answer");
-        }
-        ofp11_flow_mod mod = plain_add();
-        mod.cookie = flow.cookie;
-        mod.table_id = flow.table_id;
-        mod.idle_timeout = flow.idle_timeout;
-        mod.hard_timeout = flow.hard_timeout;
-        mod.priority = flow.priority;
-        mod.flags = flow.flags;
-        mod.importance = flow.importance;
-        std::string flow_mod = make_flow_mod(mod, match, body.substr(statistics_length));
-        canonicalize(flow_mod);
-        std::string key = flow_key(flow_mod);
-        flows.push_back({std::move(key), std::move(flow_mod)});
-        rest.remove_prefix(length);
-    }
-    return {};
-}
-
 Result<std::vector<Flow>> FlowReader::read_all(Connection& connection) const {
-    auto replies = TRY(connection.request(flow_request(OFPTT_ALL, 0, 0, any_match())));
-    std::vector<Flow> flows;
-    for (Message& reply : replies) {
-        TRY(decode_reply(reply, flows));
-        Message().swap(reply);
+    TablePopulation population = TRY(read_table_population(connection));
+    std::vector<Message> requests;
+    for (uint8_t table : population.tables) {
+        requests.push_back(flow_request(table, 0, 0, any_match()));
     }
-    sort_by_key(flows);
+    std::vector<Flow> flows;
+    flows.reserve(population.flows);
+    CanonicalInstructions instructions(fields_.get());
+    size_t table = 0, sorted = 0;
+    auto sort_table = [&] {
+        sort_by_key(std::span(flows).subspan(sorted));
+        sorted = flows.size();
+    };
+    TRY(connection.requests(requests, tables_at_once, [&](size_t request, std::span<const uint8_t> part) {
+        if (std::exchange(table, request) != request) {
+            sort_table();
+        }
+        return decode_reply(part, instructions, flows);
+    }));
+    sort_table();
     return flows;
 }
 
@@ -214,20 +220,18 @@ Result<std::vector<Flow>> FlowReader::read(Connection& connection, std::span<con
         requests.push_back(flow_request(static_cast<uint8_t>(event.key[0]), event.cookie, UINT64_MAX,
                                         std::string_view(event.key).substr(key_match_offset)));
     }
-    auto replies = TRY(connection.requests(std::move(requests)));
-    std::vector<Flow> found;
-    for (size_t i = 0; i < events.size(); ++i) {
-        std::vector<Flow> candidates;   // the narrower flows too, and those of other priorities
-        for (const Message& reply : replies[i]) {
-            TRY(decode_reply(reply, candidates));
-        }
+    std::vector<Flow> found, candidates;   // of these the narrower flows, too, and those of other priorities
+    CanonicalInstructions instructions(fields_.get());
+    TRY(connection.requests(requests, requests.size(), [&](size_t request, std::span<const uint8_t> part) -> Status {
+        candidates.clear();
+        TRY(decode_reply(part, instructions, candidates));
         for (Flow& flow : candidates) {
-            if (flow.key == events[i].key) {
+            if (flow.key == events[request].key) {
                 found.push_back(std::move(flow));
-                break;
             }
         }
-    }
+        return {};
+    }));
     sort_by_key(found);
     return found;
 }
@@ -273,13 +277,10 @@ Result<std::vector<FlowEvent>> FlowReader::events(std::span<const uint8_t> updat
             if (match.empty()) {
                 return make_error("flow monitor: malformed update");
             }
-            ofp11_flow_mod mod = plain_add();
-            mod.table_id = full.table_id;
-            mod.priority = full.priority;
-            std::string flow_mod = make_flow_mod(mod, match, {});
-            canonicalize(flow_mod);
+            std::string canonical;
+            canonicalize_match(match, canonical);
             events.push_back({event == OFPFME_REMOVED ? FlowEvent::What::Removed : FlowEvent::What::Changed,
-                              flow_key(flow_mod), full.cookie});
+                              make_key(full.table_id, full.priority, canonical), full.cookie});
         }
         rest.remove_prefix(length);
     }
@@ -287,14 +288,9 @@ Result<std::vector<FlowEvent>> FlowReader::events(std::span<const uint8_t> updat
 }
 
 std::string flow_key(std::string_view flow_mod) {
-    const ofp11_flow_mod* mod = mod_of(flow_mod);
-    std::string_view match = match_at(flow_mod.substr(match_offset));
-    std::string key;
-    key.reserve(key_match_offset + match.size());
-    key += static_cast<char>(mod->table_id);
-    append(key, mod->priority);
-    key.append(match);
-    return key;
+    std::string match;
+    canonicalize_match(match_at(flow_mod.substr(match_offset)), match);
+    return make_key(mod_of(flow_mod)->table_id, mod_of(flow_mod)->priority, match);
 }
 
 void append_flow_add(std::string_view flow_mod, bool is_new, std::vector<Message>& messages) {

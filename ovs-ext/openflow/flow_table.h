@@ -1,9 +1,9 @@
 // Flows in canonical form: what a switch tells of them (OpenFlow 1.5.1 section 7.3.5.2, flow descriptions and statistics), as
 // the flow mod that makes them.
 //
-// The canonical form comes from decoding with libopenvswitch and encoding again: two switches of different versions that order
-// match fields differently give equal bytes. A flow that this library cannot decode (a field or action of a newer switch) keeps
-// the bytes that the switch gave.
+// In canonical form two switches of different versions give equal bytes: the fields of a match are in one order (oxm_match.h), and
+// instructions are decoded with libopenvswitch and encoded again. Instructions that this library cannot decode (an action of a newer
+// switch) keep the bytes that the switch gave.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,8 @@ class FlowReader {
     FlowReader& operator=(FlowReader&&) noexcept;
     ~FlowReader();
 
-    // All flows that the switch shows, of all tables, sorted by key.
+    // All flows that the switch shows, of all tables, sorted by key. Read table by table, so that the switch forwards packets
+    // between two of them and what has come is decoded while it writes the next.
     Result<std::vector<Flow>> read_all(Connection& connection) const;
 
     // The flows of these 'events' (Changed; the keys differ) that there are now, sorted by key.
@@ -61,8 +62,6 @@ class FlowReader {
 
   private:
     explicit FlowReader(vl_mff_map* fields);
-    Status decode_reply(const Message& reply, std::vector<Flow>& flows) const;
-    void canonicalize(std::string& flow_mod) const;
 
     struct Destroy {
         void operator()(vl_mff_map* fields) const;
@@ -70,7 +69,7 @@ class FlowReader {
     std::unique_ptr<vl_mff_map, Destroy> fields_;   // null: no TLV map
 };
 
-// The key of the flow that a canonical flow mod makes.
+// The key of the flow that a flow mod makes.
 std::string flow_key(std::string_view flow_mod);
 
 // Appends what makes the flow, whether or not it is there. 'is_new' says that it is not: a flow with the flag check_overlap is

@@ -47,7 +47,7 @@ void set_ends(instance::Control& from, std::span<TimedFlows::Flow> flows) {
                 }
             }
         }
-        auto age = ages.find(std::string(rest_of(flow.entry)));
+        auto age = ages.find(openflow::age_key(flow.entry.value));
         flow.end = std::chrono::steady_clock::now() + seconds(timeouts.hard) -
                    seconds(age == ages.end() ? 0 : age->second);
     }

@@ -119,5 +119,47 @@ TEST(Connection, AnswersEchoRequests) {
     EXPECT_NE(std::search(answer.begin(), answer.end(), expected.begin(), expected.end()), answer.end());
 }
 
+// Requests and answers are echoes, which have no parts.
+TEST(Connection, LeavesNoMoreRequestsUnansweredThanItShall) {
+    constexpr size_t at_once = 2, n = 5, size = 9;
+    size_t most = 0;
+    std::vector<size_t> order;
+    {
+        Peer peer([&](int client) {
+            Peer::hello(client);
+            uint8_t hello[256];
+            EXPECT_EQ(::recv(client, hello, 8, MSG_WAITALL), 8);
+            EXPECT_GT(hello[3], 8);   // its length: the versions follow
+            EXPECT_EQ(::recv(client, hello, hello[3] - 8u, MSG_WAITALL), hello[3] - 8);
+            std::vector<uint8_t> waiting;
+            for (size_t answered = 0; answered < n; answered++) {
+                std::this_thread::sleep_for(limit / 10);   // for all that it will send
+                uint8_t buffer[4096];
+                ssize_t got = ::recv(client, buffer, sizeof buffer, waiting.empty() ? 0 : MSG_DONTWAIT);
+                waiting.insert(waiting.end(), buffer, buffer + std::max<ssize_t>(got, 0));
+                most = std::max(most, waiting.size() / size);
+                waiting[1] = 3;   // OFPT_ECHO_REPLY
+                EXPECT_EQ(::send(client, waiting.data(), size, MSG_NOSIGNAL), static_cast<ssize_t>(size));
+                waiting.erase(waiting.begin(), waiting.begin() + size);
+            }
+            Peer::listen_only(client);
+        });
+        auto connection = Connection::open(peer.path(), "br0", limit);
+        ASSERT_TRUE(connection.ok()) << connection.error().message;
+        std::vector<Message> requests;
+        for (uint8_t i = 0; i < n; i++) {
+            requests.push_back({6, 2, 0, size, 0, 0, 0, 0, i});
+        }
+        Status asked = connection->requests(requests, at_once, [&](size_t request, std::span<const uint8_t> part) -> Status {
+            EXPECT_EQ(part.back(), request);
+            order.push_back(request);
+            return {};
+        });
+        EXPECT_TRUE(asked.ok()) << asked.error().message;
+    }
+    EXPECT_EQ(most, at_once);
+    EXPECT_EQ(order, (std::vector<size_t>{0, 1, 2, 3, 4}));
+}
+
 }  // namespace
 }  // namespace hitless::openflow
