@@ -42,7 +42,7 @@ Result<std::vector<uint8_t>> bytes(const std::string& command, const std::string
 std::string Accepts::usage() const {
     std::string text;
     if (from) {
-        text += "[--from=installed|DIR|FILE.deb] [--sha256=HEX] ";
+        text += "[--from=installed|DIR|FILE.deb|release:NAME] [--sha256=HEX] ";
     }
     if (soak) {
         text += "[--soak=SECONDS] ";
@@ -56,6 +56,9 @@ std::string Accepts::usage() const {
     }
     if (kind) {
         text += " [KIND]";
+    }
+    if (release) {
+        text += " RELEASE";
     }
     if (message) {
         text += " BRIDGE MESSAGE";
@@ -109,13 +112,15 @@ Result<Arguments> parse_arguments(const std::string& command, const Accepts& acc
             parsed.bridge = argument;
         } else if (!argument.starts_with('-') && accepts.message && parsed.message.empty()) {
             parsed.message = TRY(bytes(command, argument));
+        } else if (!argument.starts_with('-') && accepts.release && parsed.release.empty() && !argument.empty()) {
+            parsed.release = argument;
         } else if (!argument.starts_with('-') && accepts.kind && !parsed.kind) {
             parsed.kind = argument;
         } else {
             return refuse(argument, "unknown argument");
         }
     }
-    if (accepts.message && parsed.message.empty()) {
+    if ((accepts.message && parsed.message.empty()) || (accepts.release && parsed.release.empty())) {
         return make_error("{}: an argument is missing; usage: {} {}", command, command, accepts.usage());
     }
     return parsed;

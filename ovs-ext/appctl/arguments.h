@@ -16,19 +16,20 @@ enum class Format { table, json };
 
 struct Arguments {
     Format format = Format::table;                // --format=table|json
-    std::optional<std::string> from;              // --from=installed|DIRECTORY|FILE.deb
+    std::optional<std::string> from;              // --from=installed|DIRECTORY|FILE.deb|release:NAME
     std::optional<std::string> sha256;            // --sha256=HEX
     std::optional<std::chrono::seconds> soak;     // --soak=SECONDS
     bool keep_standby = false;                    // --keep-standby
     std::optional<uint64_t> count;                // hitless/history N
     std::optional<std::string> kind;              // hitless/diff KIND
+    std::string release;                          // hitless/release-remove RELEASE
     std::string bridge;                           // hitless/resume BRIDGE MESSAGE
     std::vector<uint8_t> message;
 };
 
 // Which options a command takes, besides --format.
 struct Accepts {
-    bool from = false, soak = false, keep_standby = false, count = false, kind = false, message = false;
+    bool from = false, soak = false, keep_standby = false, count = false, kind = false, release = false, message = false;
 
     // As list-commands shows it.
     std::string usage() const;

@@ -61,6 +61,13 @@ std::string text_of(Format format, const std::string& table, const Json::Value& 
     return format == Format::json ? to_text(json) : table;
 }
 
+upgrade::Request software_request(const Arguments& arguments) {
+    upgrade::Request request;
+    request.from = arguments.from.value_or("installed");
+    request.sha256 = arguments.sha256;
+    return request;
+}
+
 }  // namespace
 
 struct Commands::Impl {
@@ -71,6 +78,7 @@ struct Commands::Impl {
     std::vector<std::unique_ptr<Command>> commands;
     Inquiries checks;      // hitless/check and hitless/diff, which may take seconds
     Inquiries inquiries;   // the others, which need not wait for that
+    Inquiries releases;    // hitless/release-*: fetching may take minutes
 
     void add(const std::string& name, Accepts accepts, Handler handler) {
         auto usage = accepts.usage();
@@ -81,10 +89,8 @@ struct Commands::Impl {
     }
 
     void operate(upgrade::Command command, const Arguments& arguments, const Answer& answer) {
-        upgrade::Request request;
+        auto request = software_request(arguments);
         request.command = command;
-        request.from = arguments.from.value_or("installed");
-        request.sha256 = arguments.sha256;
         request.soak = arguments.soak;
         request.keep_standby = arguments.keep_standby;
         auto done = [answer, format = arguments.format](const upgrade::Summary& summary) {
@@ -140,6 +146,20 @@ struct Commands::Impl {
         return text_of(arguments.format, diff_table(report), diff_json(report));
     }
 
+    Result<std::string> give_releases(const Arguments& arguments, const Result<upgrade::ReleaseReport>& report) {
+        return text_of(arguments.format, releases_table(TRY(report)), releases_json(TRY(report)));
+    }
+
+    Result<std::string> release_list(const Arguments& arguments) { return give_releases(arguments, inspector.releases()); }
+
+    Result<std::string> release_add(const Arguments& arguments) {
+        return give_releases(arguments, inspector.add_release(software_request(arguments)));
+    }
+
+    Result<std::string> release_remove(const Arguments& arguments) {
+        return give_releases(arguments, inspector.remove_release(arguments.release));
+    }
+
     Result<std::string> resume(const Arguments& arguments) {
         TRY(inspector.resume(arguments.bridge, arguments.message));
         Json::Value json(Json::objectValue);
@@ -149,10 +169,7 @@ struct Commands::Impl {
 
     // A refusal is an Error, for the exit status of ovs-appctl.
     Result<std::string> check(const Arguments& arguments) {
-        upgrade::Request request;
-        request.from = arguments.from.value_or("installed");
-        request.sha256 = arguments.sha256;
-        auto report = TRY(inspector.check(request));
+        auto report = TRY(inspector.check(software_request(arguments)));
         auto text = text_of(arguments.format, check_table(report), check_json(report));
         if (!report.refusals.empty()) {
             return without_last_newline(text);
@@ -170,7 +187,7 @@ struct Commands::Impl {
 };
 
 Commands::Commands(upgrade::Conductor& conductor, upgrade::Inspector& inspector, MainQueue& main, std::string version)
-    : impl_(new Impl{conductor, inspector, main, std::move(version), {}, {}, {}}) {
+    : impl_(new Impl{conductor, inspector, main, std::move(version), {}, {}, {}, {}}) {
     using upgrade::Command;
     using Reason = upgrade::StopFlag::Reason;
     Impl* impl = impl_.get();
@@ -193,6 +210,9 @@ Commands::Commands(upgrade::Conductor& conductor, upgrade::Inspector& inspector,
     });
     impl->add_inquiry("hitless/check", standby, impl->checks, &Impl::check);
     impl->add_inquiry("hitless/diff", {.kind = true}, impl->checks, &Impl::diff);
+    impl->add_inquiry("hitless/release-list", {}, impl->releases, &Impl::release_list);
+    impl->add_inquiry("hitless/release-add", standby, impl->releases, &Impl::release_add);
+    impl->add_inquiry("hitless/release-remove", {.release = true}, impl->releases, &Impl::release_remove);
     impl->add_inquiry("hitless/resume", {.message = true}, impl->inquiries, &Impl::resume);
     impl->add_inquiry("hitless/status", {}, impl->inquiries, &Impl::status);
     impl->add_inquiry("hitless/bond-show", {}, impl->inquiries, &Impl::bond);

@@ -1,5 +1,6 @@
 #include "appctl/render.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <json/writer.h>
 
@@ -248,6 +249,44 @@ Json::Value diff_json(const upgrade::DiffReport& report) {
         one["harmless"] = count(kind.harmless);
         one["examples"] = strings(kind.examples);
         value["kinds"].append(one);
+    }
+    return value;
+}
+
+std::string releases_table(const upgrade::ReleaseReport& report) {
+    std::string out = fmt::format("  {:<8} {:<10} {:<24} {:<20} {:<12}  {}\n", "", "version", "package", "kept since", "SHA-256", "source");
+    auto add = [&](const software::KeptRelease& kept, std::string_view mark) {
+        const auto& release = kept.release;
+        std::chrono::sys_seconds since(std::chrono::duration_cast<std::chrono::seconds>(kept.kept_since));
+        out += fmt::format("  {:<8} {:<10} {:<24} {:%Y-%m-%dT%H:%M:%SZ} {:<12}  {}\n", mark, release.version,
+                           release.package_version.empty() ? "-" : release.package_version, since, release.sha256.substr(0, 12),
+                           release.source);
+    };
+    for (const auto& kept : report.kept) {
+        add(kept, kept.release.sha256 == report.running ? "running" : "kept");
+    }
+    for (const auto& kept : report.removed) {
+        add(kept, "removed");
+    }
+    return out;
+}
+
+Json::Value releases_json(const upgrade::ReleaseReport& report) {
+    Json::Value value(Json::objectValue);
+    for (auto [name, list] : {std::pair{"kept", &report.kept}, {"removed", &report.removed}}) {
+        value[name] = Json::Value(Json::arrayValue);
+        for (const auto& [release, since] : *list) {
+            Json::Value one(Json::objectValue);
+            one["version"] = release.version;
+            one["package"] = release.package;
+            one["package_version"] = release.package_version;
+            one["sha256"] = release.sha256;
+            one["source"] = release.source;
+            one["path"] = release.vswitchd.string();
+            one["kept_since_us"] = duration_us(since);
+            one["running"] = release.sha256 == report.running;
+            value[name].append(one);
+        }
     }
     return value;
 }

@@ -29,6 +29,9 @@ Json::Value check_json(const upgrade::CheckReport& report);
 
 std::string diff_table(const upgrade::DiffReport& report);
 Json::Value diff_json(const upgrade::DiffReport& report);
+std::string releases_table(const upgrade::ReleaseReport& report);
+Json::Value releases_json(const upgrade::ReleaseReport& report);
+
 std::string bond_table(const datapath::Bond& bond);
 Json::Value bond_json(const datapath::Bond& bond);
 

@@ -63,7 +63,7 @@ struct InstanceRecord {
 };
 
 struct ReleaseRecord {
-    std::string version, source, sha256, path;
+    std::string version, package_version, source, sha256, path;
     microseconds kept_since{};                          // since 1970; kept in milliseconds
 };
 

@@ -224,8 +224,9 @@ void compose_releases(ovsdb_idl_txn* txn, const hitlessrec_hitless* root, const 
             hitlessrec_release_set_source(row, release.source.c_str());
             hitlessrec_release_set_sha256(row, release.sha256.c_str());
             hitlessrec_release_set_path(row, release.path.c_str());
-            hitlessrec_release_set_kept_since_ms(row, in_ms(release.kept_since));
+            hitlessrec_release_set_package_version(row, release.package_version.c_str());
         }
+        hitlessrec_release_set_kept_since_ms(row, in_ms(release.kept_since));
         all.push_back(row);
     }
     hitlessrec_hitless_set_releases(root, all.data(), all.size());
@@ -297,7 +298,7 @@ Overview read_overview(const hitlessrec_hitless& root) {
                                                   row->version, row->executable, row->rundir, row->network_namespace};
     }
     for (const auto* row : std::span(root.releases, root.n_releases)) {
-        overview.releases.push_back({row->version, row->source, row->sha256, row->path, from_ms(row->kept_since_ms)});
+        overview.releases.push_back({row->version, row->package_version, row->source, row->sha256, row->path, from_ms(row->kept_since_ms)});
     }
     std::sort(overview.releases.begin(), overview.releases.end(),
               [](const auto& a, const auto& b) { return a.kept_since < b.kept_since; });

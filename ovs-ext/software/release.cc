@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "base/process.h"
+#include "software/installation.h"
 #include "software/package.h"
+#include "software/store.h"
 #include "software/trust.h"
 
 namespace hitless::software {
@@ -20,6 +22,7 @@ namespace fs = std::filesystem;
 // stock build comes first because openvswitch-switch may bring links for the others.
 constexpr std::array vswitchd_paths = {"usr/lib/openvswitch-switch/ovs-vswitchd",
                                        "usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk", "usr/sbin/ovs-vswitchd"};
+constexpr std::string_view kept_prefix = "release:";
 constexpr const char* ovsdb_server_path = "usr/sbin/ovsdb-server";
 constexpr const char* schema_path = "usr/share/openvswitch/vswitch.ovsschema";
 
@@ -194,19 +197,28 @@ Result<Release> open_package(const fs::path& copy, const fs::path& tree) {
     return *release;
 }
 
-Result<Release> fetch_package(const Request& request, const std::optional<std::string>& wanted_sha256,
-                              const fs::path& staging) {
-    TRY(check_trusted(request.from));
+// Makes 'staging' private, and 'tree' in it: nobody else gets at what is there, so what was checked is what is run.
+Status open_staging(const fs::path& staging, const fs::path& tree) {
     std::error_code error;
     if (!fs::is_empty(staging, error) || error) {
         return make_error("{}: should be an empty directory for the new software{}{}", staging.string(), error ? ": " : "",
                           error ? error.message() : "");
     }
-    StagingGuard guard(staging);
-    // Nobody else gets at the copy, so what was checked is what is unpacked.
     fs::permissions(staging, fs::perms::owner_all, error);
+    if (error || !fs::create_directory(tree, error)) {
+        return make_error("{}: cannot be made: {}", tree.string(), error.message());
+    }
+    return {};
+}
+
+Result<Release> fetch_package(const Request& request, const std::optional<std::string>& wanted_sha256,
+                              const fs::path& staging) {
+    TRY(check_trusted(request.from));
     const fs::path copy = staging / "package.deb", tree = staging / "tree";
-    if (error || !fs::create_directory(tree, error) || !fs::copy_file(request.from, copy, error)) {
+    TRY(open_staging(staging, tree));
+    StagingGuard guard(staging);
+    std::error_code error;
+    if (!fs::copy_file(request.from, copy, error)) {
         return make_errno_error(error.value(), "{}: cannot be copied to {}", request.from, staging.string());
     }
     TRY(check_sha256(request.from, TRY(sha256_of(copy)), wanted_sha256));
@@ -220,15 +232,42 @@ Result<Release> fetch_package(const Request& request, const std::optional<std::s
     return complete;
 }
 
+Result<Release> fetch_kept(const Request& request, const std::optional<std::string>& wanted_sha256, const fs::path& store,
+                           const fs::path& staging) {
+    const Release kept = TRY(Store(store).find(request.from.substr(kept_prefix.size()))).release;
+    TRY(check_sha256(request.from, kept.sha256, wanted_sha256));
+    TRY(check_trusted(kept.vswitchd));
+    const fs::path tree = staging / "tree";
+    TRY(open_staging(staging, tree));
+    StagingGuard guard(staging);
+    for (const auto& file : {std::optional(kept.vswitchd), kept.ovsdb_server}) {
+        if (file) {
+            TRY(copy(*file, tree / file->filename(), 0755));
+        }
+    }
+    if (kept.schema) {
+        TRY(copy(*kept.schema, tree / kept.schema->filename(), 0644));
+    }
+    Release release = beside(tree / kept.vswitchd.filename());
+    release.package = kept.package;
+    release.package_version = kept.package_version;
+    release = TRY(verified(release, request, kept.sha256));   // what is on the disk may have been damaged
+    guard.keep();
+    return release;
+}
+
 }  // namespace
 
-Result<Release> fetch(const Request& request, const fs::path& installed, const fs::path& staging) {
+Result<Release> fetch(const Request& request, const Sources& sources, const fs::path& staging) {
     std::optional<std::string> sha256;
     if (request.sha256) {
         sha256 = TRY(parse_sha256(*request.sha256));
     }
     if (request.from == "installed") {
-        return verified(TRY(find_installed(installed)), request, sha256);
+        return verified(TRY(find_installed(sources.installed)), request, sha256);
+    }
+    if (request.from.starts_with(kept_prefix)) {
+        return fetch_kept(request, sha256, sources.releases, staging);
     }
     std::error_code error;
     fs::file_status status = fs::status(request.from, error);
@@ -238,7 +277,8 @@ Result<Release> fetch(const Request& request, const fs::path& installed, const f
     if (fs::is_regular_file(status)) {
         return fetch_package(request, sha256, staging);
     }
-    return make_error("{}: no such package or directory; new software is 'installed', a directory, or a .deb file",
+    return make_error("{}: no such package or directory; new software is 'installed', a directory, a .deb file, or "
+                      "release:NAME",
                       request.from);
 }
 

@@ -23,12 +23,18 @@ struct Release {
 };
 
 struct Request {
-    std::string from;                       // "installed", a directory, or the path of a .deb file
+    std::string from;                       // "installed", a directory, the path of a .deb file, or "release:NAME"
     std::optional<std::string> sha256;      // what the file must have: of the .deb, else of its ovs-vswitchd
     std::chrono::milliseconds answer_limit{10'000};   // how long 'ovs-vswitchd --version' may take
 };
 
-// Fetches and verifies. 'installed' is the path of the binary that "installed" stands for (what the running switch was started from).
+// Where software is on this host.
+struct Sources {
+    std::filesystem::path installed;        // what "installed" stands for: the binary that the running switch was started from
+    std::filesystem::path releases;         // kept ones (store.h)
+};
+
+// Fetches and verifies.
 //
 // A directory has ovs-vswitchd (or ovs-vswitchd-dpdk), and perhaps ovsdb-server and vswitch.ovsschema, in itself or where Debian's
 // packages have them below it.
@@ -37,11 +43,12 @@ struct Request {
 // the user (mode 0700); the copy is checked whole (digest, archive, architecture, contents) before it is unpacked there. Its
 // maintainer scripts are never run. A package's ovs-vswitchd that is a symbolic link is refused.
 //
+// A kept release (NAME is as for Store::find()) is copied to 'staging', too: it may be removed from the store at any time.
+//
 // What is run, and a .deb, must be root's or ours alone to write (trust.h).
 //
 // Any ovs-vswitchd must answer --version as one. On an Error nothing of the release is left in 'staging'.
-Result<Release> fetch(const Request& request, const std::filesystem::path& installed,
-                      const std::filesystem::path& staging);
+Result<Release> fetch(const Request& request, const Sources& sources, const std::filesystem::path& staging);
 
 // SHA-256 of a file, lower-case hexadecimal.
 Result<std::string> sha256_of(const std::filesystem::path& file);

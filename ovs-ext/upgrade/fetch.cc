@@ -15,7 +15,7 @@ Status run_fetch(Step& step) {
     software::Request request{step.request.from, step.request.sha256, {}};
     request.answer_limit = std::chrono::seconds(10);
     auto& pair = step.pair;
-    pair.release = TRY(software::fetch(request, pair.a.executable(), staging));
+    pair.release = TRY(software::fetch(request, {pair.a.executable(), step.places.releases()}, staging));
     TRY(step.journal.set_versions(pair.a_version, pair.release->version, pair.release->sha256));
     step.update([&](Summary& summary) {
         summary.to_version = pair.release->version;

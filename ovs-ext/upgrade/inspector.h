@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "datapath/steering.h"
+#include "software/store.h"
 #include "upgrade/summary.h"
 
 namespace hitless::upgrade {
@@ -39,6 +40,12 @@ struct DiffReport {
     std::vector<KindDiff> kinds;
 };
 
+// What became of kept releases, or which there are.
+struct ReleaseReport {
+    std::vector<software::KeptRelease> kept, removed;   // oldest first
+    std::string running;   // SHA-256 of the software that forwards; empty: not known
+};
+
 class Inspector {
   public:
     virtual ~Inspector() = default;
@@ -55,6 +62,12 @@ class Inspector {
     virtual Status resume(const std::string& bridge, const std::vector<uint8_t>& message) = 0;
     // Preflight alone. May take seconds.
     virtual Result<CheckReport> check(const Request& request) = 0;
+    // All kept releases.
+    virtual Result<ReleaseReport> releases() = 0;
+    // Fetches software and keeps it; lets go of the oldest beyond the configured number. May take minutes.
+    virtual Result<ReleaseReport> add_release(const Request& request) = 0;
+    // As Store::find() names it. Not what an operation under way may need.
+    virtual Result<ReleaseReport> remove_release(const std::string& name) = 0;
     // The newest 'count' operations, oldest first.
     virtual Result<std::vector<Summary>> history(uint64_t count) = 0;
 };

@@ -6,6 +6,7 @@
 
 #include "base/fault.h"
 #include "software/installation.h"
+#include "upgrade/kept_releases.h"
 #include "upgrade/live_changes.h"
 #include "upgrade/phases.h"
 
@@ -98,6 +99,20 @@ void warn_of_package(Step& step, const std::filesystem::path& file) {
     }
 }
 
+// For going back: now, if the new software does not start, and later, by an upgrade to it.
+Status keep_old_software(Step& step) {
+    auto& pair = step.pair;
+    software::Release old;
+    old.source = pair.a.executable();
+    old.version = pair.a_version;
+    old.vswitchd = pair.a.running_image();
+    software::Store store(step.places.releases());
+    auto kept = TRY(store.keep(old, pair.a.executable()));
+    TRY(pair.change_record(step.places, [&](PairRecord& record) { record.old_binary = kept.release.vswitchd; }));
+    TRY(store.prune(pair.settings.releases_max, {kept.release.sha256}));
+    return note_releases(store, step.journal);
+}
+
 }  // namespace
 
 Status stand_in_for_a(Pair& pair, control::Front& front) {
@@ -119,9 +134,7 @@ Status run_reprogram(Step& step) {
     auto& pair = step.pair;
     const auto& target = pair.a.executable();
     if (pair.record().old_binary.empty()) {   // else an earlier daemon was at that: what A is started from may be new
-        auto old_binary = TRY(software::keep(pair.a.running_image(), target, step.places.releases()));
-        TRY(software::prune(step.places.releases(), pair.settings.releases_max, old_binary));
-        TRY(pair.change_record(step.places, [&](PairRecord& record) { record.old_binary = old_binary; }));
+        TRY(keep_old_software(step));
     }
     TRY(step.journal.add_host_change("file " + target.string(), pair.record().old_binary.string()));
     FAULT_POINT("reprogram.kept");

@@ -410,7 +410,7 @@ Result<datapath::Bond> SwitchSite::bond() {
     return make_error("there is no bond: A owns its ports alone (state idle)");
 }
 
-Result<CheckReport> SwitchSite::check(const Request& request) {
+Result<instance::OperatorSwitch> SwitchSite::find_a() {
     {
         std::lock_guard lock(mutex_);
         if (auto process = pair_ ? pair_->view().a : nullptr; pair_ && !(process && process->alive())) {
@@ -418,7 +418,11 @@ Result<CheckReport> SwitchSite::check(const Request& request) {
             return make_error("A is being restarted: wait for the operation's end (hitless/status)");
         }
     }
-    auto a = TRY(instance::OperatorSwitch::find(places_.rundir.string()));
+    return instance::OperatorSwitch::find(places_.rundir.string());
+}
+
+Result<CheckReport> SwitchSite::check(const Request& request) {
+    auto a = TRY(find_a());
     auto judgement = TRY(judge(a, places_));
     CheckReport report;
     report.refusals = judgement.findings.refusals;
@@ -428,10 +432,8 @@ Result<CheckReport> SwitchSite::check(const Request& request) {
     report.ports = steered_ports(judgement.config).size();
     if (request.from != "installed" || request.sha256) {
         auto directory = places_.rundir / "hitless-check";
+        auto release = fetch_beside(request, directory);
         std::error_code error;
-        std::filesystem::remove_all(directory, error);
-        std::filesystem::create_directory(directory, error);
-        auto release = software::fetch({request.from, request.sha256}, a.executable(), directory);
         std::filesystem::remove_all(directory, error);
         if (!release) {
             report.refusals.push_back(release.error().message);

@@ -46,9 +46,17 @@ class SwitchSite : public Site, public Inspector {
     Result<DiffReport> diff(const std::optional<std::string>& kind) override;
     Status resume(const std::string& bridge, const std::vector<uint8_t>& message) override;
     Result<CheckReport> check(const Request& request) override;
+    Result<ReleaseReport> releases() override;
+    Result<ReleaseReport> add_release(const Request& request) override;
+    Result<ReleaseReport> remove_release(const std::string& name) override;
     Result<std::vector<Summary>> history(uint64_t count) override;
 
   private:
+    // The operator's switch, for who does not conduct. An Error while it is being restarted.
+    Result<instance::OperatorSwitch> find_a();
+    Result<software::Release> fetch_beside(const Request& request, const std::filesystem::path& directory);
+    std::string running_sha256();
+    std::set<std::string> releases_in_use();
     // The journal, opened when it is first wanted and the switch's ovsdb-server runs.
     Result<journal::Journal*> journal();
     Result<journal::Journal*> open_journal(const instance::OperatorSwitch& a);

@@ -219,7 +219,7 @@ TEST_F(JournalTest, InstancesAndReleases) {
     ASSERT_OK(journal_->set_instance(Side::A, {"active", 42, "3.1.0", "/usr/sbin/ovs-vswitchd", "/run/openvswitch", ""}));
     ASSERT_OK(journal_->set_instance(Side::B, {"standby", 43, "3.3.0", "/b", "/run/b", "hitless-b"}));
     ASSERT_OK(journal_->set_instance(Side::B, {}));
-    ASSERT_OK(journal_->set_releases({{"3.1.0", "s", "d1", "/k1", 2s}, {"3.0.0", "s", "d0", "/k0", 1s}}));
+    ASSERT_OK(journal_->set_releases({{"3.1.0", "3.1.0-2", "s", "d1", "/k1", 2s}, {"3.0.0", "", "s", "d0", "/k0", 1s}}));
     auto overview = journal_->overview();
     ASSERT_OK(overview);
     EXPECT_EQ(overview->instances[Side::A].pid, 42);

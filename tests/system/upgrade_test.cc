@@ -138,6 +138,23 @@ TEST_F(Upgrade, CanBeDoneTwice) {
     expect_nothing_lost(traffic.stop());
 }
 
+TEST_F(Upgrade, GoesBackToAReleaseThatWasKept) {
+    make_lab();
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    auto old_software = lab().software_of(lab().switch_pid());
+    order(upgrade());
+    EXPECT_NE(lab().software_of(lab().switch_pid()), old_software);
+    auto kept = lab().appctl_json({"hitless/release-list"})["kept"];
+    ASSERT_EQ(kept.size(), 1u);
+    EXPECT_EQ(kept[0]["sha256"], old_software);
+    order({"hitless/upgrade", "--from=release:" + old_software, "--soak=0"});
+    EXPECT_EQ(lab().software_of(lab().switch_pid()), old_software);
+    EXPECT_EQ(lab().appctl_json({"hitless/release-list"})["kept"].size(), 2u);   // and forward again
+    expect_same(before, lab().snapshot());
+    expect_nothing_lost(traffic.stop());
+}
+
 TEST_F(Upgrade, FailoverAndReturnKeepWhatChangedMeanwhile) {
     make_lab();
     LabTraffic traffic(lab());

@@ -26,7 +26,7 @@ TEST(Arguments, AreReadInAnyOrder) {
 }
 
 TEST(Arguments, WrongOnesAreRefusedByName) {
-    const std::string usage = "; usage: hitless/upgrade [--from=installed|DIR|FILE.deb] [--sha256=HEX] "
+    const std::string usage = "; usage: hitless/upgrade [--from=installed|DIR|FILE.deb|release:NAME] [--sha256=HEX] "
                               "[--soak=SECONDS] [--keep-standby] [--format=table|json]";
     EXPECT_EQ(error(kAll, {"--fast"}), "hitless/upgrade: unknown argument \"--fast\"" + usage);
     EXPECT_EQ(error(kAll, {"br0"}), "hitless/upgrade: unknown argument \"br0\"" + usage);
