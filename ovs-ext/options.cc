@@ -13,10 +13,12 @@ void usage() {
                "The switch is the one whose run directory is OVS_RUNDIR (default {1}).\n"
                "  --state-dir=DIR         kept releases and the database hitless (default {2})\n"
                "  --schema=FILE           schema of the database hitless\n"
+               "  --keyrings=DIR          keys of those who may sign software (default {3})\n"
+               "  --allow-unverified      take software from a URL without digest or signature\n"
                "  --unixctl=SOCKET        override default control socket name\n"
                "  -h, --help              display this help message\n"
                "  -V, --version           display version information\n",
-               program_name, ovs_rundir(), HITLESS_STATE_DIR);
+               program_name, ovs_rundir(), HITLESS_STATE_DIR, HITLESS_KEYRINGS);
     daemon_usage();
     vlog_usage();
 }
@@ -29,9 +31,11 @@ void usage() {
 }  // namespace
 
 Options parse_options(int argc, char* argv[]) {
-    enum { OPT_STATE_DIR = UCHAR_MAX + 1, OPT_SCHEMA, OPT_UNIXCTL, VLOG_OPTION_ENUMS, DAEMON_OPTION_ENUMS };
+    enum { OPT_STATE_DIR = UCHAR_MAX + 1, OPT_SCHEMA, OPT_KEYRINGS, OPT_ALLOW_UNVERIFIED, OPT_UNIXCTL, VLOG_OPTION_ENUMS, DAEMON_OPTION_ENUMS };
     static const option long_options[] = {{"state-dir", required_argument, nullptr, OPT_STATE_DIR},
                                           {"schema", required_argument, nullptr, OPT_SCHEMA},
+                                          {"keyrings", required_argument, nullptr, OPT_KEYRINGS},
+                                          {"allow-unverified", no_argument, nullptr, OPT_ALLOW_UNVERIFIED},
                                           {"unixctl", required_argument, nullptr, OPT_UNIXCTL},
                                           {"help", no_argument, nullptr, 'h'},
                                           {"version", no_argument, nullptr, 'V'},
@@ -43,6 +47,7 @@ Options parse_options(int argc, char* argv[]) {
     options.places.logdir = ovs_logdir();
     options.places.statedir = HITLESS_STATE_DIR;
     options.places.schema = HITLESS_SCHEMA;
+    options.places.keyrings = HITLESS_KEYRINGS;
     for (int c; (c = getopt_long(argc, argv, "hVv::", long_options, nullptr)) != -1;) {
         switch (c) {
         case OPT_STATE_DIR:
@@ -50,6 +55,12 @@ Options parse_options(int argc, char* argv[]) {
             break;
         case OPT_SCHEMA:
             options.places.schema = optarg;
+            break;
+        case OPT_KEYRINGS:
+            options.places.keyrings = optarg;
+            break;
+        case OPT_ALLOW_UNVERIFIED:
+            options.places.allow_unverified = true;
             break;
         case OPT_UNIXCTL:
             options.unixctl = optarg;

@@ -42,7 +42,7 @@ Result<std::vector<uint8_t>> bytes(const std::string& command, const std::string
 std::string Accepts::usage() const {
     std::string text;
     if (from) {
-        text += "[--from=installed|DIR|FILE.deb|release:NAME] [--sha256=HEX] ";
+        text += "[--from=installed|DIR|FILE.deb|URL|apt[:VERSION]|release:NAME] [--sha256=HEX] [--signature=FILE|URL] ";
     }
     if (soak) {
         text += "[--soak=SECONDS] ";
@@ -99,6 +99,11 @@ Result<Arguments> parse_arguments(const std::string& command, const Accepts& acc
             }
             std::ranges::transform(value, value.begin(), [](unsigned char c) { return std::tolower(c); });
             parsed.sha256 = value;
+        } else if (name == "--signature" && accepts.from) {
+            if (value.empty()) {
+                return refuse(argument, "names no signature:");
+            }
+            parsed.signature = value;
         } else if (name == "--soak" && accepts.soak) {
             parsed.soak = std::chrono::seconds(TRY(number(command, "--soak", value, 0, kMaxSoakSeconds)));
         } else if (argument == "--keep-standby" && accepts.keep_standby) {

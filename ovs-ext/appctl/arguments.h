@@ -16,8 +16,9 @@ enum class Format { table, json };
 
 struct Arguments {
     Format format = Format::table;                // --format=table|json
-    std::optional<std::string> from;              // --from=installed|DIRECTORY|FILE.deb|release:NAME
+    std::optional<std::string> from;              // --from=SOFTWARE, as software::Request
     std::optional<std::string> sha256;            // --sha256=HEX
+    std::optional<std::string> signature;         // --signature=FILE|URL
     std::optional<std::chrono::seconds> soak;     // --soak=SECONDS
     bool keep_standby = false;                    // --keep-standby
     std::optional<uint64_t> count;                // hitless/history N

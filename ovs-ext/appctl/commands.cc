@@ -65,6 +65,7 @@ upgrade::Request software_request(const Arguments& arguments) {
     upgrade::Request request;
     request.from = arguments.from.value_or("installed");
     request.sha256 = arguments.sha256;
+    request.signature = arguments.signature;
     return request;
 }
 
@@ -224,6 +225,8 @@ Commands::Commands(upgrade::Conductor& conductor, upgrade::Inspector& inspector,
     });
 }
 
-Commands::~Commands() = default;
+Commands::~Commands() {
+    impl_->inspector.give_up();
+}
 
 }  // namespace hitless::appctl

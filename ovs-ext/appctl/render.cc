@@ -47,11 +47,16 @@ std::string lines(const std::vector<std::string>& texts, std::string_view mark) 
     return out;
 }
 
+std::string progress_text(const upgrade::Progress& progress) {
+    std::string out = fmt::format("{}, {}", progress.what, progress.done);
+    return progress.total ? fmt::format("{} of {} {}", out, progress.total, progress.unit) : fmt::format("{} {}", out, progress.unit);
+}
+
 std::string phase_lines(const upgrade::Summary& summary) {
     std::string out = fmt::format("\n  {:<12} {:>12}\n", "phase", "time");
     for (const auto& record : summary.phases) {
         out += fmt::format("  {:<12} {:>9.1f} ms{}\n", to_string(record.phase), milliseconds(record.duration),
-                           record.running ? "  under way" : record.error.empty() ? "" : "  failed");
+                           record.running ? "  under way" + (summary.progress ? ": " + progress_text(*summary.progress) : "") : record.error.empty() ? "" : "  failed");
     }
     return out;
 }
@@ -110,6 +115,13 @@ Json::Value summary_json(const upgrade::Summary& summary) {
     value["blackout_us"] = duration_us(summary.blackout);
     value["duration_us"] = duration_us(summary.duration);
     value["soak_us"] = duration_us(summary.soaked);
+    value["progress"] = Json::Value();
+    if (const auto& progress = summary.progress) {
+        value["progress"]["what"] = progress->what;
+        value["progress"]["unit"] = progress->unit;
+        value["progress"]["done"] = count(progress->done);
+        value["progress"]["total"] = count(progress->total);
+    }
     value["warnings"] = strings(summary.warnings);
     value["error"] = summary.error;
     value["plan"] = Json::Value(Json::arrayValue);

@@ -59,6 +59,8 @@ Result<Config> parse_config(const Settings& settings) {
     config.history_max = TRY(count(settings, "history-max", 1, 10'000, config.history_max));
     config.releases_max = TRY(count(settings, "releases-max", 1, 100, config.releases_max));
     config.probe_idle_tcp = TRY(truth(settings, "probe-idle-tcp", config.probe_idle_tcp));
+    config.download_megabytes = TRY(count(settings, "download-megabytes", 1, 65'536, config.download_megabytes));
+    config.download_time = std::chrono::seconds(TRY(number(settings, "download-s", 1, 86'400, config.download_time.count())));
     return config;
 }
 

@@ -20,6 +20,8 @@ struct Config {
     size_t history_max = 100;                        // operations
     size_t releases_max = 5;
     bool probe_idle_tcp = false;
+    size_t download_megabytes = 256;
+    std::chrono::seconds download_time{600};
 };
 
 // Keys that are absent have their default, keys that are not known are left alone, as everywhere in OVS. A value that is no

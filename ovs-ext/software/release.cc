@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "base/process.h"
+#include "software/archive.h"
 #include "software/installation.h"
 #include "software/package.h"
+#include "software/signature.h"
 #include "software/store.h"
 #include "software/trust.h"
 
@@ -22,7 +24,8 @@ namespace fs = std::filesystem;
 // stock build comes first because openvswitch-switch may bring links for the others.
 constexpr std::array vswitchd_paths = {"usr/lib/openvswitch-switch/ovs-vswitchd",
                                        "usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk", "usr/sbin/ovs-vswitchd"};
-constexpr std::string_view kept_prefix = "release:";
+constexpr std::string_view kept_prefix = "release:", archive_prefix = "apt:";
+constexpr uint64_t signature_limit_bytes = 1 << 20;
 constexpr const char* ovsdb_server_path = "usr/sbin/ovsdb-server";
 constexpr const char* schema_path = "usr/share/openvswitch/vswitch.ovsschema";
 
@@ -141,6 +144,10 @@ Result<Release> find_installed(const fs::path& installed) {
     return beside(vswitchd);
 }
 
+bool is_archive(const std::string& from) {
+    return from == archive_prefix.substr(0, archive_prefix.size() - 1) || from.starts_with(archive_prefix);
+}
+
 // Empties the staging directory, unless the release in it is good.
 class StagingGuard {
   public:
@@ -211,23 +218,78 @@ Status open_staging(const fs::path& staging, const fs::path& tree) {
     return {};
 }
 
-Result<Release> fetch_package(const Request& request, const std::optional<std::string>& wanted_sha256,
+// Whether what a URL names can be verified at all, before anything is downloaded.
+Status check_demands(const Request& request, const Sources& sources) {
+    if (request.signature || (sources.unverified && !request.sha256)) {
+        return {};
+    }
+    if (!request.sha256) {
+        return {};   // its signature is beside it
+    }
+    if (auto status = check_trusted(sources.control_socket); !status && !sources.unverified) {
+        return make_error("--sha256 alone does not verify it, as not only root can ask for it: give --signature ({})",
+                          status.error().message);
+    }
+    return {};
+}
+
+// Checks the signature of 'copy' where there must be one.
+Status verify_signature(const Request& request, const Sources& sources, const fs::path& copy) {
+    if (!request.signature && (!is_url(request.from) || request.sha256 || sources.unverified)) {
+        return {};
+    }
+    std::string from = request.signature.value_or(request.from + ".asc");
+    fs::path signature = from;
+    if (is_url(from)) {
+        signature = copy.string() + ".asc";
+        auto limits = sources.limits;
+        limits.bytes = signature_limit_bytes;
+        if (auto status = download(from, signature, limits, {{}, sources.observer.stop}); !status) {
+            return make_error("its signature cannot be fetched, and no --sha256 says what it must be: {}", status.error().message);
+        }
+    }
+    return check_signature(copy, signature, sources.keyrings);
+}
+
+// Brings the package to 'copy'.
+Status bring_package(const Request& request, const Sources& sources, const fs::path& copy) {
+    if (is_url(request.from)) {
+        TRY(check_demands(request, sources));
+        return download(request.from, copy, sources.limits, sources.observer);
+    }
+    std::error_code error;
+    fs::path file = request.from;
+    if (is_archive(request.from)) {
+        auto version = request.from.substr(std::min(request.from.size(), archive_prefix.size()));
+        auto real = real_path(sources.installed);
+        fs::path place = copy.parent_path() / "archive";
+        fs::create_directory(place, error);
+        file = TRY(download_from_archive(package_of(real ? *real : sources.installed), version, place, sources.limits.time));
+        fs::rename(file, copy, error);
+    } else {
+        TRY(check_trusted(file));
+        fs::copy_file(file, copy, error);
+    }
+    return error ? make_error("{}: cannot be brought to {}: {}", file.string(), copy.string(), error.message()) : Status();
+}
+
+Result<Release> fetch_package(const Request& request, const std::optional<std::string>& wanted_sha256, const Sources& sources,
                               const fs::path& staging) {
-    TRY(check_trusted(request.from));
     const fs::path copy = staging / "package.deb", tree = staging / "tree";
     TRY(open_staging(staging, tree));
     StagingGuard guard(staging);
-    std::error_code error;
-    if (!fs::copy_file(request.from, copy, error)) {
-        return make_errno_error(error.value(), "{}: cannot be copied to {}", request.from, staging.string());
-    }
+    TRY(bring_package(request, sources, copy));
     TRY(check_sha256(request.from, TRY(sha256_of(copy)), wanted_sha256));
-    auto release = open_package(copy, tree);
+    auto verdict = verify_signature(request, sources, copy);
+    auto release = verdict ? open_package(copy, tree) : Result<Release>(verdict.error());
     if (!release) {
         return request.from / release.error();
     }
-    fs::remove(copy, error);
     Release complete = TRY(verified(*release, request, std::nullopt));
+    std::error_code error;
+    for (const char* rest : {"package.deb", "package.deb.asc", "archive"}) {
+        fs::remove_all(staging / rest, error);
+    }
     guard.keep();
     return complete;
 }
@@ -274,11 +336,11 @@ Result<Release> fetch(const Request& request, const Sources& sources, const fs::
     if (fs::is_directory(status)) {
         return verified(TRY(find_in_directory(request.from)), request, sha256);
     }
-    if (fs::is_regular_file(status)) {
-        return fetch_package(request, sha256, staging);
+    if (is_url(request.from) || is_archive(request.from) || fs::is_regular_file(status)) {
+        return fetch_package(request, sha256, sources, staging);
     }
-    return make_error("{}: no such package or directory; new software is 'installed', a directory, a .deb file, or "
-                      "release:NAME",
+    return make_error("{}: no such package or directory; new software is 'installed', a directory, a .deb file, its URL, "
+                      "apt[:VERSION], or release:NAME",
                       request.from);
 }
 

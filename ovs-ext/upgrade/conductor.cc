@@ -238,6 +238,7 @@ Status Conductor::run_phase(Phase phase, const Request& request) {
     update([&](Summary& summary) {
         auto& record = summary.phases.back();
         record.running = false;
+        summary.progress.reset();
         record.duration = duration;
         record.error = status ? "" : status.error().message;
         if (phase == Phase::soak) {

@@ -3,6 +3,18 @@
 
 namespace hitless::upgrade {
 
+software::Sources sources_of(const Places& places, const instance::OperatorSwitch& a, const journal::Config& settings) {
+    software::Sources sources;
+    sources.installed = a.executable();
+    sources.releases = places.releases();
+    sources.keyrings = places.keyrings;
+    sources.control_socket = a.unixctl_path();
+    sources.unverified = places.allow_unverified;
+    sources.limits.bytes = uint64_t{settings.download_megabytes} << 20;
+    sources.limits.time = settings.download_time;
+    return sources;
+}
+
 Status run_fetch(Step& step) {
     const auto staging = step.places.staging();
     std::error_code error;
@@ -12,10 +24,16 @@ Status run_fetch(Step& step) {
     if (!std::filesystem::create_directory(staging, error)) {
         return make_error("directory {}: cannot be made: {}", staging.string(), error.message());
     }
-    software::Request request{step.request.from, step.request.sha256, {}};
-    request.answer_limit = std::chrono::seconds(10);
     auto& pair = step.pair;
-    pair.release = TRY(software::fetch(request, {pair.a.executable(), step.places.releases()}, staging));
+    auto sources = sources_of(step.places, pair.a, pair.settings);
+    sources.observer.stop = [&step] { return step.stop.check(); };
+    sources.observer.progress = [&step](uint64_t done, uint64_t total) {
+        step.update([&](Summary& summary) { summary.progress = Progress{"download", "bytes", done, total}; });
+    };
+    pair.release = TRY(software::fetch({step.request.from, step.request.sha256, step.request.signature}, sources, staging));
+    if (software::is_url(step.request.from) && !step.request.sha256 && !step.request.signature && sources.unverified) {
+        step.warn(step.request.from + ": neither digest nor signature was checked (option --allow-unverified of ovs-hitlessd)");
+    }
     TRY(step.journal.set_versions(pair.a_version, pair.release->version, pair.release->sha256));
     step.update([&](Summary& summary) {
         summary.to_version = pair.release->version;

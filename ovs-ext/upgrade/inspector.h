@@ -70,6 +70,8 @@ class Inspector {
     virtual Result<ReleaseReport> remove_release(const std::string& name) = 0;
     // The newest 'count' operations, oldest first.
     virtual Result<std::vector<Summary>> history(uint64_t count) = 0;
+    // At the daemon's end: downloads that others wait for end soon, with an Error.
+    virtual void give_up() = 0;
 };
 
 }  // namespace hitless::upgrade

@@ -51,7 +51,9 @@ Result<software::Release> SwitchSite::fetch_beside(const Request& request, const
     if (!fs::create_directory(directory, error)) {
         return make_error("directory {}: cannot be made: {}", directory.string(), error.message());
     }
-    return software::fetch({request.from, request.sha256}, {a.executable(), places_.releases()}, directory);
+    auto sources = sources_of(places_, a, TRY(TRY(journal())->config()));
+    sources.observer.stop = [this] { return given_up_ ? make_error("ovs-hitlessd is exiting") : Status(); };
+    return software::fetch({request.from, request.sha256, request.signature}, sources, directory);
 }
 
 Result<ReleaseReport> SwitchSite::releases() {

@@ -50,6 +50,8 @@ struct Places {
     std::filesystem::path logdir;      // OVS_LOGDIR
     std::filesystem::path statedir;    // ours, survives a reboot: kept releases
     std::filesystem::path schema;      // hitless.ovsschema
+    std::filesystem::path keyrings;    // of those who may sign software
+    bool allow_unverified = false;     // software from a URL need not be verified
 
     std::filesystem::path own() const { return rundir / "hitless"; }   // made for a pair, gone after it
     std::filesystem::path b_rundir() const { return own() / "b"; }

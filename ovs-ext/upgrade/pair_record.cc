@@ -166,6 +166,7 @@ Json::Value to_json(const Request& request) {
     Json::Value value;
     value["from"] = request.from;
     value["sha256"] = request.sha256.value_or("");
+    value["signature"] = request.signature.value_or("");
     value["soak"] = Json::Int64(request.soak ? request.soak->count() : -1);
     value["keep_standby"] = request.keep_standby;
     return value;
@@ -176,6 +177,9 @@ Request to_request(const Json::Value& value) {
     request.from = value["from"].asString();
     if (auto sha256 = value["sha256"].asString(); !sha256.empty()) {
         request.sha256 = sha256;
+    }
+    if (auto signature = value["signature"].asString(); !signature.empty()) {
+        request.signature = signature;
     }
     if (value["soak"].asInt64() >= 0) {
         request.soak = std::chrono::seconds(value["soak"].asInt64());

@@ -28,6 +28,9 @@ struct Step {
     Status enter_role(Side side, const std::string& role);
 };
 
+// Where software for 'a' may come from.
+software::Sources sources_of(const Places& places, const instance::OperatorSwitch& a, const journal::Config& settings);
+
 Status run_fetch(Step& step);
 Status run_standby(Step& step);
 Status run_copy(Step& step, Side from);

@@ -17,6 +17,7 @@ struct Request {
     Command command = Command::upgrade;
     std::string from = "installed";               // as software::Request
     std::optional<std::string> sha256;
+    std::optional<std::string> signature;
     std::optional<std::chrono::seconds> soak;     // instead of the configured length
     bool keep_standby = false;
 };
@@ -57,6 +58,12 @@ struct HoldRecord {
     uint64_t held = 0;                      // packets
 };
 
+// How far the phase under way is with something that takes long.
+struct Progress {
+    std::string what, unit;          // "flows", "entries"
+    uint64_t done = 0, total = 0;    // in units; a total of 0 is unknown
+};
+
 struct Summary {
     uint64_t number = 0;
     Command command{};
@@ -72,6 +79,7 @@ struct Summary {
     std::chrono::microseconds blackout{};   // the longest that a packet waited because of a hand-over
     std::chrono::microseconds duration{};   // of the whole operation
     std::chrono::microseconds soaked{};     // of this: only watching
+    std::optional<Progress> progress;       // while something is under way
     std::vector<std::string> warnings;
     std::string error;
 };

@@ -50,6 +50,7 @@ class SwitchSite : public Site, public Inspector {
     Result<ReleaseReport> add_release(const Request& request) override;
     Result<ReleaseReport> remove_release(const std::string& name) override;
     Result<std::vector<Summary>> history(uint64_t count) override;
+    void give_up() override { given_up_ = true; }
 
   private:
     // The operator's switch, for who does not conduct. An Error while it is being restarted.
@@ -90,6 +91,7 @@ class SwitchSite : public Site, public Inspector {
     // hitless/diff asks the instances much: not while packets wait for them.
     std::atomic<bool> blackout_ = false;
     std::mutex diff_mutex_;
+    std::atomic<bool> given_up_ = false;
     std::mutex version_mutex_;
     std::pair<pid_t, std::string> known_version_;   // of the idle switch's process
 

@@ -16,17 +16,18 @@ std::string error(const Accepts& accepts, const std::vector<std::string>& argume
 TEST(Arguments, AreReadInAnyOrder) {
     auto parsed = parse_arguments("hitless/upgrade", kAll,
                                   {"--soak=7", "--format=json", "--from=/tmp/x.deb", "--keep-standby",
-                                   "--sha256=" + std::string(64, 'A')});
+                                   "--sha256=" + std::string(64, 'A'), "--signature=/tmp/x.asc"});
     ASSERT_TRUE(parsed.ok());
     EXPECT_EQ(parsed->format, Format::json);
     EXPECT_EQ(parsed->from, "/tmp/x.deb");
     EXPECT_EQ(parsed->sha256, std::string(64, 'a'));
+    EXPECT_EQ(parsed->signature, "/tmp/x.asc");
     EXPECT_EQ(parsed->soak, std::chrono::seconds(7));
     EXPECT_TRUE(parsed->keep_standby);
 }
 
 TEST(Arguments, WrongOnesAreRefusedByName) {
-    const std::string usage = "; usage: hitless/upgrade [--from=installed|DIR|FILE.deb|release:NAME] [--sha256=HEX] "
+    const std::string usage = "; usage: hitless/upgrade [--from=installed|DIR|FILE.deb|URL|apt[:VERSION]|release:NAME] [--sha256=HEX] [--signature=FILE|URL] "
                               "[--soak=SECONDS] [--keep-standby] [--format=table|json]";
     EXPECT_EQ(error(kAll, {"--fast"}), "hitless/upgrade: unknown argument \"--fast\"" + usage);
     EXPECT_EQ(error(kAll, {"br0"}), "hitless/upgrade: unknown argument \"br0\"" + usage);

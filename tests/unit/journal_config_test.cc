@@ -18,6 +18,8 @@ TEST(JournalConfig, AbsentKeysHaveTheirDefault) {
     EXPECT_EQ(config->receive_buffer_bytes, 33554432u);
     EXPECT_EQ(config->history_max, 100u);
     EXPECT_EQ(config->releases_max, 5u);
+    EXPECT_EQ(config->download_megabytes, 256u);
+    EXPECT_EQ(config->download_time, std::chrono::seconds(600));
     EXPECT_FALSE(config->probe_idle_tcp);
 }
 
@@ -63,7 +65,7 @@ INSTANTIATE_TEST_SUITE_P(JournalConfig, BadValue,
                                          std::pair{"hold-megabytes", "0"},
                                          std::pair{"hold-deadline-ms", "99"},
                                          std::pair{"receive-buffer-bytes", "99999999999999999999"},
-                                         std::pair{"history-max", "0"}, std::pair{"releases-max", " 1"}));
+                                         std::pair{"history-max", "0"}, std::pair{"download-s", "0"}, std::pair{"download-megabytes", "65537"}, std::pair{"releases-max", " 1"}));
 
 }  // namespace
 }  // namespace hitless::journal

@@ -78,7 +78,7 @@ class SoftwareTest : public testing::Test {
         request.from = from;
         request.sha256 = sha256;
         request.answer_limit = std::chrono::milliseconds(500);
-        return fetch(request, {"/nonexistent/ovs-vswitchd", top_ / "kept"}, staging());
+        return fetch(request, {"/nonexistent/ovs-vswitchd", top_ / "kept", {}, {}, false, {}, {}}, staging());
     }
     // The message of the Error; and nothing may be left then.
     std::string refusal(const std::string& from, std::optional<std::string> sha256 = {}) const {
@@ -374,7 +374,7 @@ TEST_F(SoftwareTest, InstalledSwitchIsTakenWithItsFiles) {
     fs::create_symlink(root() / switch_path, root() / "usr/sbin/ovs-vswitchd");
     Request request;
     request.from = "installed";
-    auto release = fetch(request, {root() / "usr/sbin/ovs-vswitchd", top_ / "kept"}, staging());
+    auto release = fetch(request, {root() / "usr/sbin/ovs-vswitchd", top_ / "kept", {}, {}, false, {}, {}}, staging());
     ASSERT_TRUE(release.ok()) << release.error().message;
     EXPECT_EQ(release->vswitchd, root() / switch_path);
     EXPECT_EQ(release->ovsdb_server, root() / "usr/sbin/ovsdb-server");
@@ -382,7 +382,7 @@ TEST_F(SoftwareTest, InstalledSwitchIsTakenWithItsFiles) {
 
 TEST_F(SoftwareTest, MissingSourceIsNamed) {
     EXPECT_EQ(refusal("/nonexistent/new.deb"), "/nonexistent/new.deb: no such package or directory; new software is 'installed', a "
-                                               "directory, a .deb file, or release:NAME");
+                                               "directory, a .deb file, its URL, apt[:VERSION], or release:NAME");
     EXPECT_EQ(refusal("installed"), "/nonexistent/ovs-vswitchd: No such file or directory");
 }
 

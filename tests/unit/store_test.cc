@@ -67,7 +67,7 @@ class Kept : public testing::Test {
         Request request;
         request.from = "release:" + name;
         request.sha256 = std::move(sha256);
-        return fetch(request, {"/nonexistent", top_ / "kept"}, top_ / "staging");
+        return fetch(request, {"/nonexistent", top_ / "kept", {}, {}, false, {}, {}}, top_ / "staging");
     }
 
     fs::path top_;
