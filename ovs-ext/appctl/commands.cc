@@ -118,13 +118,14 @@ struct Commands::Impl {
     }
 
     StatusReport report() {
-        StatusReport report;
-        report.version = version;
-        report.state = conductor.busy() ? "upgrading" : std::string(to_string(conductor.state()));
-        report.instances = inspector.instances();
-        report.problem = inspector.problem();
-        report.operation = conductor.operation();
-        return report;
+        return {
+            .version = version,
+            .state = conductor.busy() ? "upgrading" : std::string(to_string(conductor.state())),
+            .instances = inspector.instances(),
+            .problem = inspector.problem(),
+            .soak = inspector.soak_policy(),
+            .operation = conductor.operation(),
+        };
     }
 
     Result<std::string> status(const Arguments& arguments) {

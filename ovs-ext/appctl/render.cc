@@ -75,6 +75,26 @@ std::string transfer_lines(const upgrade::Summary& summary) {
     return out;
 }
 
+std::string policy_text(const journal::SoakPolicy& policy) {
+    std::string out = fmt::format("{} s; A has the packets back when B ends or is stopped", policy.length.count());
+    if (policy.silence.count()) {
+        out += fmt::format(", forwards under {} % of what A did for {} ms", policy.forwards_percent, policy.silence.count());
+    }
+    if (policy.memory_megabytes) {
+        out += fmt::format(", grows by {} MB", policy.memory_megabytes);
+    }
+    return out;
+}
+
+Json::Value policy_json(const journal::SoakPolicy& policy) {
+    Json::Value value(Json::objectValue);
+    value["length_us"] = duration_us(policy.length);
+    value["silence_us"] = duration_us(policy.silence);
+    value["forwards_percent"] = policy.forwards_percent;
+    value["memory_megabytes"] = count(policy.memory_megabytes);
+    return value;
+}
+
 }  // namespace
 
 std::string summary_table(const upgrade::Summary& summary) {
@@ -185,6 +205,7 @@ std::string status_table(const StatusReport& report) {
             out += fmt::format("     does not check TCP sequence numbers: those of {} connections are not known\n", instance.unchecked_tcp);
         }
     }
+    out += fmt::format("  soak: {}\n", report.soak ? policy_text(*report.soak) : report.soak.error().message);
     if (!report.problem.empty()) {
         out += "  " + report.problem + "\n";
     }
@@ -210,6 +231,7 @@ Json::Value status_json(const StatusReport& report) {
         value["instances"].append(one);
     }
     value["problem"] = report.problem;
+    value["soak"] = report.soak ? policy_json(*report.soak) : Json::Value();
     value["operation"] = report.operation ? summary_json(*report.operation) : Json::Value();
     return value;
 }

@@ -15,6 +15,7 @@ struct StatusReport {
     std::string state;     // of the conductor, or "upgrading"
     std::vector<upgrade::InstanceStatus> instances;
     std::string problem;                         // what keeps it from its work; empty: nothing
+    Result<journal::SoakPolicy> soak;
     std::optional<upgrade::Summary> operation;   // under way, or the last one
 };
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -283,6 +284,15 @@ bool Process::stopped() const {
     // "PID (COMM) STATE ...", and COMM may hold anything.
     auto end = stat->rfind(')');
     return end != std::string::npos && end + 2 < stat->size() && (*stat)[end + 2] == 'T';
+}
+
+Result<size_t> Process::resident_bytes() const {
+    std::ifstream statm("/proc/" + std::to_string(pid_) + "/statm");
+    size_t size = 0, resident = 0;   // pages
+    if (!(statm >> size >> resident)) {
+        return make_error("process {}: has ended", pid_);
+    }
+    return resident * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
 }
 
 Result<std::string> Process::executable() const {

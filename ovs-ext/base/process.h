@@ -52,6 +52,7 @@ class Process {
     Status wait_end(std::chrono::milliseconds limit) const;
     // Stopped by SIGSTOP: all its threads.
     bool stopped() const;
+    Result<size_t> resident_bytes() const;   // of memory, /proc/PID/statm
 
     Result<std::string> executable() const;              // path; a replaced file's " (deleted)" is cut off
     Result<std::vector<std::string>> command_line() const;

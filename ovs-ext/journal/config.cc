@@ -42,7 +42,11 @@ Result<bool> truth(const Settings& settings, const char* key, bool absent) {
 
 Result<Config> parse_config(const Settings& settings) {
     Config config;
-    config.soak = std::chrono::seconds(TRY(number(settings, "soak-s", 0, 86'400, config.soak.count())));
+    SoakPolicy& soak = config.soak;
+    soak.length = std::chrono::seconds(TRY(number(settings, "soak-s", 0, 86'400, soak.length.count())));
+    soak.silence = std::chrono::milliseconds(TRY(number(settings, "soak-silence-ms", 0, 60'000, soak.silence.count())));
+    soak.forwards_percent = static_cast<unsigned>(TRY(number(settings, "soak-forwards-percent", 1, 100, soak.forwards_percent)));
+    soak.memory_megabytes = TRY(count(settings, "soak-memory-megabytes", 0, 1 << 20, soak.memory_megabytes));
     config.hold_packets = TRY(count(settings, "hold-packets", 8, 1'000'000, config.hold_packets));
     config.hold_megabytes = TRY(count(settings, "hold-megabytes", 1, 65'536, config.hold_megabytes));
     if (auto setting = settings.find("hold-full"); setting != settings.end()) {

@@ -10,8 +10,17 @@
 
 namespace hitless::journal {
 
+// How B is watched while it is active, and what fails it; A then has the packets back, at once. That it ends or is stopped
+// always fails it.
+struct SoakPolicy {
+    std::chrono::seconds length{5};           // of the soak of an upgrade; after a failover it is watched until the return
+    std::chrono::milliseconds silence{300};   // for so long it forwards too little; 0: not watched
+    unsigned forwards_percent = 10;           // too little is less than that much of what A sent for each packet it received
+    size_t memory_megabytes = 1024;           // its resident memory has grown by more since it became active; 0: not watched
+};
+
 struct Config {
-    std::chrono::seconds soak{5};
+    SoakPolicy soak;
     size_t hold_packets = 262'144;                   // each port, of up to 32
     size_t hold_megabytes = 1024;                    // all ports together
     bool commit_when_full = false;                   // a hold that is nearly full: commit at once; else A gets its packets back

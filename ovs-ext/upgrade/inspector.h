@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "datapath/steering.h"
+#include "journal/config.h"
 #include "software/store.h"
 #include "upgrade/summary.h"
 
@@ -52,6 +53,8 @@ class Inspector {
     virtual std::vector<InstanceStatus> instances() = 0;
     // What keeps the daemon from its work, and what to do; empty: nothing.
     virtual std::string problem() = 0;
+    // What holds for the next operation.
+    virtual Result<journal::SoakPolicy> soak_policy() = 0;
     // Error when there is no bond: nothing is attached.
     virtual Result<datapath::Bond> bond() = 0;
     // Compares the state of the two instances, of one kind or of all. Error when they do not both run, when packets are held, and

@@ -216,7 +216,7 @@ void SwitchSite::resume_operation(const journal::OperationRecord& operation) {
     resumed.rest = resume_with_b(to_interrupted(operation, request_.keep_standby), a.alive() && !a.stopped());
     if (!operation.phases.empty() && !resumed.rest.phases.empty() && resumed.rest.phases.front() == Phase::soak) {
         const auto& last = operation.phases.back();
-        auto length = request_.soak.value_or(pair_->settings.soak);
+        auto length = request_.soak.value_or(pair_->settings.soak.length);
         resumed.request.soak = last.name == to_string(Phase::soak) ? rest_of_soak(length, last.began) : length;
     }
     auto in = operation.phases.empty() ? "before its first phase" : "in phase " + operation.phases.back().name;

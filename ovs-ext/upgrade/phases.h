@@ -73,12 +73,14 @@ Status put_back(Step& step);
 Status check_running(const Pair& pair);
 
 // The same, and whether B, which is active, does its work. An Error says what is wrong. 'sampled' keeps what the next call
-// compares with; packets are counted every 100 ms, however often it is called.
+// compares with; packets are counted and memory is read every 100 ms, however often it is called. What fails B, the pair's
+// settings say.
 struct Health {
     std::chrono::steady_clock::time_point next{};
     uint64_t received = 0, sent = 0;
-    int silent_samples = 0;
-    double usual_ratio = 0;   // packets sent per packet received, of A before the toggle
+    std::chrono::steady_clock::time_point forwarded{};   // B was last seen to forward enough, or had nothing to forward
+    double usual_ratio = 0;                              // packets sent per packet received, of A before the toggle
+    size_t first_memory_bytes = 0;                       // of B, when it was first looked at
 };
 Status check_health(Pair& pair, Health& sampled);
 

@@ -1,5 +1,5 @@
-// Phase soak: B forwards, A is frozen and can be back in milliseconds. Watched: that B's process lives and runs, and that packets
-// which go in come out as they did with A.
+// Phase soak: B forwards, A is frozen and can be back in milliseconds. Watched: that B's process lives and runs, that packets
+// which go in come out as they did with A, and that it does not take more and more memory.
 #include "upgrade/phases.h"
 
 namespace hitless::upgrade {
@@ -9,9 +9,8 @@ using namespace std::chrono_literals;
 
 constexpr auto kLook = 10ms;            // for a process that ends or is stopped
 constexpr auto kSample = 100ms;
-constexpr int kSilentSamples = 3;       // in a row
 constexpr uint64_t kFewPackets = 10;    // in a sample: too few to judge by
-constexpr double kSilence = 0.1;        // of the usual output
+constexpr size_t kMegabyte = 1 << 20;
 
 struct Totals {
     uint64_t received = 0, sent = 0;
@@ -25,6 +24,39 @@ Totals totals(const datapath::Bond& bond, Side side) {
         sum.sent += side == Side::A ? c.from_a : c.from_b;
     }
     return sum;
+}
+
+Status check_forwarding(const datapath::Bond& bond, const journal::SoakPolicy& policy, Health& sampled) {
+    auto now = std::chrono::steady_clock::now();
+    if (sampled.usual_ratio == 0) {
+        Totals a = totals(bond, Side::A);
+        sampled.usual_ratio = a.received ? static_cast<double>(a.sent) / static_cast<double>(a.received) : -1;
+    }
+    Totals b = totals(bond, Side::B);
+    uint64_t received = b.received - sampled.received, sent = b.sent - sampled.sent;
+    sampled.received = b.received;
+    sampled.sent = b.sent;
+    double usual = static_cast<double>(received) * sampled.usual_ratio;
+    bool silent = received >= kFewPackets && static_cast<double>(sent) * 100 < usual * policy.forwards_percent;
+    if (!silent) {
+        sampled.forwarded = now;
+    } else if (now - sampled.forwarded >= policy.silence) {
+        return make_error("B does not forward: of {} packets received in {} ms it sent {}, where A would have sent {:.0f}",
+                          received, kSample.count(), sent, usual);
+    }
+    return {};
+}
+
+Status check_memory(const Process& b, const journal::SoakPolicy& policy, Health& sampled) {
+    size_t bytes = TRY(b.resident_bytes());
+    if (sampled.first_memory_bytes == 0) {
+        sampled.first_memory_bytes = bytes;
+    }
+    if (bytes > sampled.first_memory_bytes + policy.memory_megabytes * kMegabyte) {
+        return make_error("B's ovs-vswitchd (process {}) takes {} MB of memory, and took {} MB when it became active", b.pid(),
+                          bytes / kMegabyte, sampled.first_memory_bytes / kMegabyte);
+    }
+    return {};
 }
 
 }  // namespace
@@ -45,31 +77,20 @@ Status check_health(Pair& pair, Health& sampled) {
         return {};
     }
     sampled.next = std::chrono::steady_clock::now() + kSample;
-    datapath::Bond bond;
-    {
-        std::lock_guard lock(pair.steering_mutex);
-        bond = pair.steering->bond();
+    const auto& policy = pair.settings.soak;
+    if (policy.silence > 0ms) {
+        datapath::Bond bond;
+        {
+            std::lock_guard lock(pair.steering_mutex);
+            bond = pair.steering->bond();
+        }
+        TRY(check_forwarding(bond, policy, sampled));
     }
-    if (sampled.usual_ratio == 0) {
-        Totals a = totals(bond, Side::A);
-        sampled.usual_ratio = a.received ? static_cast<double>(a.sent) / static_cast<double>(a.received) : -1;
-    }
-    Totals b = totals(bond, Side::B);
-    uint64_t received = b.received - sampled.received, sent = b.sent - sampled.sent;
-    sampled.received = b.received;
-    sampled.sent = b.sent;
-    bool silent = received >= kFewPackets &&
-                  static_cast<double>(sent) < static_cast<double>(received) * sampled.usual_ratio * kSilence;
-    sampled.silent_samples = silent ? sampled.silent_samples + 1 : 0;
-    if (sampled.silent_samples >= kSilentSamples) {
-        return make_error("B does not forward: of {} packets received in {} ms it sent {}, where A would have sent {:.0f}",
-                          received, kSample.count(), sent, static_cast<double>(received) * sampled.usual_ratio);
-    }
-    return {};
+    return policy.memory_megabytes ? check_memory(pair.b->process(), policy, sampled) : Status();
 }
 
 Status run_soak(Step& step) {
-    auto length = step.request.soak ? *step.request.soak : step.pair.settings.soak;
+    auto length = step.request.soak ? *step.request.soak : step.pair.settings.soak.length;
     auto end = std::chrono::steady_clock::now() + length;
     Health sampled;
     (void) check_health(step.pair, sampled).ok();   // where the counters stand

@@ -392,6 +392,10 @@ std::string SwitchSite::problem() {
     return able ? "" : able.error().message + ": hitless/rollback";
 }
 
+Result<journal::SoakPolicy> SwitchSite::soak_policy() {
+    return TRY(TRY(journal())->config()).soak;
+}
+
 Result<datapath::Bond> SwitchSite::bond() {
     std::shared_ptr<Pair> pair;
     {

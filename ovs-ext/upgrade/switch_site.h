@@ -42,6 +42,7 @@ class SwitchSite : public Site, public Inspector {
     // Inspector.
     std::vector<InstanceStatus> instances() override;
     std::string problem() override;
+    Result<journal::SoakPolicy> soak_policy() override;
     Result<datapath::Bond> bond() override;
     Result<DiffReport> diff(const std::optional<std::string>& kind) override;
     Status resume(const std::string& bridge, const std::vector<uint8_t>& message) override;

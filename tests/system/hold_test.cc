@@ -18,12 +18,6 @@ class SmallHold : public ::testing::Test {
         lab_->checked({"ovs-appctl", "hitless/abort"});
     }
 
-    void configure(const std::string& settings) {
-        lab_->checked({"ovsdb-client", "transact", "unix:" + lab_->path("run/db.sock"),
-                       R"(["hitless",{"op":"mutate","table":"Hitless","where":[],"mutations":[["other_config","insert",["map",[)" +
-                           settings + "]]]]}]"});
-    }
-
     // Connections through NAT: to look through them all takes the instances some ten milliseconds of the hold.
     void make_connections() {
         lab_->checked({"nsenter", "--net=" + lab_->node("h2"), "/usr/bin/python3", "-c",
@@ -38,7 +32,7 @@ class SmallHold : public ::testing::Test {
 
     // An upgrade while 3,000 packets/s and more come to a port that has room for 16: they fill it in 5 ms.
     void upgrade() {
-        configure(R"(["hold-packets","16"])");
+        lab_->configure({{"hold-packets", "16"}});
         make_connections();
         LabTraffic traffic(*lab_, {"from=" + lab_->node("h1") + ",to=" + lab_->node("h3") +
                                    ",src=10.0.1.1,dst=10.0.2.3,sport=9000,dport=9000,flows=2"});
@@ -84,7 +78,7 @@ TEST_F(SmallHold, GivesThePacketsBackWhenItIsNearlyFull) {
 }
 
 TEST_F(SmallHold, CommitsWhenItIsNearlyFullWhereThatIsWanted) {
-    configure(R"(["hold-full","commit"])");
+    lab_->configure({{"hold-full", "commit"}});
     upgrade();
     // While A drains, returning is all there is.
     if (output_.exit_status == 0) {
@@ -96,7 +90,7 @@ TEST_F(SmallHold, CommitsWhenItIsNearlyFullWhereThatIsWanted) {
 }
 
 TEST_F(SmallHold, RefusesASettingThatIsNone) {
-    configure(R"(["hold-full","drop"])");
+    lab_->configure({{"hold-full", "drop"}});
     auto output = lab_->appctl({"hitless/upgrade", "--from=" + lab_->new_software()});
     EXPECT_NE(output.exit_status, 0);
     EXPECT_NE(output.standard_error.find("hold-full: \"drop\" is neither return nor commit"), std::string::npos)

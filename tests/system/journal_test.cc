@@ -188,10 +188,10 @@ TEST_F(JournalTest, AbsentServerIsAnErrorAndTheWriteIsMadeUpFor) {
 }
 
 TEST_F(JournalTest, ConfigurationIsTheOperators) {
-    EXPECT_EQ(journal_->config()->soak, 5s);
+    EXPECT_EQ(journal_->config()->soak.length, 5s);
     lab_.ovsdb_client_transact(lab_.socket(),
                                R"(["hitless",{"op":"update","table":"Hitless","where":[],"row":{"other_config":["map",[["soak-s","9"]]]}}])");
-    EXPECT_EQ(journal_->config()->soak, 9s);
+    EXPECT_EQ(journal_->config()->soak.length, 9s);
     lab_.ovsdb_client_transact(lab_.socket(),
                                R"(["hitless",{"op":"update","table":"Hitless","where":[],"row":{"other_config":["map",[["soak-s","x"]]]}}])");
     EXPECT_THAT(journal_->config().error().message, HasSubstr("soak-s: \"x\" is not a number from 0 to 86400"));

@@ -116,6 +116,16 @@ std::string TrafficLab::ofctl(const Words& arguments) const {
     return checked(joined({"ovs-ofctl", "-O", "OpenFlow15"}, arguments));
 }
 
+void TrafficLab::configure(const std::map<std::string, std::string>& settings) const {
+    std::string pairs;
+    for (const auto& [key, value] : settings) {
+        pairs += (pairs.empty() ? R"([")" : R"(,[")") + key + R"(",")" + value + R"("])";
+    }
+    checked({"ovsdb-client", "transact", "unix:" + path("run/db.sock"),
+             R"(["hitless",{"op":"mutate","table":"Hitless","where":[],"mutations":[["other_config","insert",["map",[)" + pairs +
+                 "]]]]}]"});
+}
+
 std::string TrafficLab::vsctl(const Words& arguments) const {
     return checked(joined({"ovs-vsctl", "--timeout=10"}, arguments));
 }

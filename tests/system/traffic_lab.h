@@ -36,6 +36,8 @@ class TrafficLab {
     std::string checked(const Words& argv) const;
     std::string ofctl(const Words& arguments) const;    // over OpenFlow 1.5
     std::string vsctl(const Words& arguments) const;
+    // Sets keys of other_config in the database hitless, which is there from the first operation on.
+    void configure(const std::map<std::string, std::string>& settings) const;
     // Plain ovs-appctl, as an operator types it: at the switch's own control socket.
     ProgramOutput appctl(const Words& arguments) const;
     std::future<ProgramOutput> appctl_meanwhile(const Words& arguments) const;

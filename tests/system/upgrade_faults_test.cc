@@ -1,156 +1,17 @@
 // What becomes of the traffic, and of the host, when something breaks in an upgrade: B, the new software, A, the daemon.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <signal.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <set>
 #include <thread>
 
-#include "traffic_lab.h"
+#include "faults.h"
 
 namespace hitless::test {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace std::chrono_literals;
 using testing::HasSubstr;
-
-class Faults : public ::testing::Test {
-  protected:
-    void SetUp() override {
-        if (!std::getenv("HITLESS_IN_NAMESPACES")) {
-            GTEST_SKIP() << "to be run by tests/in-namespaces";
-        }
-        ::unsetenv("HITLESS_FAULT");
-    }
-
-    void make_lab(const Words& options = {}) { lab_ = std::make_unique<TrafficLab>(options); }
-    TrafficLab& lab() { return *lab_; }
-
-    Words upgrade(const std::string& soak, const std::string& from = "") {
-        return {"hitless/upgrade", "--from=" + (from.empty() ? lab().new_software() : from), "--soak=" + soak};
-    }
-    std::future<ProgramOutput> upgrade_into_soak() {
-        auto done = lab().appctl_meanwhile(upgrade("60"));
-        EXPECT_TRUE(lab().wait_for_phase({"soak"}));
-        std::this_thread::sleep_for(500ms);   // some traffic by B
-        return done;
-    }
-    void failover() {
-        auto output = lab().appctl({"hitless/failover", "--from=" + lab().new_software()});
-        ASSERT_EQ(output.exit_status, 0) << output.standard_error;
-    }
-    pid_t b_pid() { return Process::from_pidfile(lab().path("run/hitless/b/ovs-vswitchd.pid"))->pid(); }
-    void start_daemon() {
-        lab().checked({HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file", "--no-chdir",
-                       "--state-dir=" + lab().path("state"), std::string("--schema=") + HITLESS_SCHEMA});
-    }
-    void kill_daemon() {
-        auto process = Process::from_pidfile(lab().path("run/ovs-hitlessd.pid"));
-        ASSERT_TRUE(process);
-        ASSERT_TRUE(process->signal(SIGKILL));
-        ASSERT_TRUE(process->wait_end(5s));
-    }
-    // ovs-appctl at the daemon's own socket.
-    ProgramOutput daemon(const Words& words) {
-        Words argv = {"ovs-appctl", "-t", "ovs-hitlessd"};
-        argv.insert(argv.end(), words.begin(), words.end());
-        return lab().run(argv);
-    }
-    bool comes_to_rest(const std::string& state) {
-        for (int i = 0; i < 200; i++) {
-            auto text = daemon({"hitless/status"}).standard_output;
-            if (text.substr(0, text.find('\n')).ends_with(": " + state)) {
-                return true;
-            }
-            std::this_thread::sleep_for(50ms);
-        }
-        ADD_FAILURE() << daemon({"hitless/status"}).standard_output;
-        return false;
-    }
-    // Receive buffers of all packet sockets, sorted out of what ss prints.
-    std::set<std::string> receive_buffers() {
-        auto text = lab().checked({"ss", "-0", "-n", "-m"});
-        std::set<std::string> sizes;
-        for (size_t at = 0; (at = text.find(",rb", at)) != std::string::npos; at += 3) {
-            sizes.insert(text.substr(at + 3, text.find(',', at + 3) - at - 3));
-        }
-        return sizes;
-    }
-    void expect_same(const Snapshot& before) {
-        Snapshot after = lab().snapshot();
-        for (int tries = 0; tries < 40 && before.at("settings") != after.at("settings"); tries++) {
-            std::this_thread::sleep_for(50ms);
-            after = lab().snapshot();
-        }
-        for (const auto& [what, text] : before) {
-            EXPECT_EQ(text, after.at(what)) << what;
-        }
-    }
-    void expect_outage_under(double limit_ms, const LabTraffic::Count& count) {
-        std::cout << "outage " << count.blackout_ms << " ms, lost " << count.lost << " of " << count.sent << "\n";
-        EXPECT_LT(count.blackout_ms, limit_ms);
-        EXPECT_EQ(count.tcp_alive, count.tcp_connections);
-    }
-    void expect_nothing_lost(const LabTraffic::Count& count) {
-        EXPECT_GT(count.sent, 1000u);
-        EXPECT_EQ(count.lost, count.receive_drops);
-        EXPECT_EQ(count.duplicated + count.reordered, 0u);
-        EXPECT_EQ(count.tcp_alive, count.tcp_connections);
-    }
-    // The upgrade that an earlier daemon was at comes to its end by itself; everything is then as 'before'.
-    void expect_completed(const Snapshot& before) {
-        ASSERT_TRUE(comes_to_rest("idle"));
-        auto history = lab().appctl({"hitless/history", "1"}).standard_output;
-        EXPECT_THAT(history, HasSubstr(" done "));
-        EXPECT_EQ(lab().software_of(lab().switch_pid()),
-                  lab().checked({"sha256sum", lab().new_software() + "/ovs-vswitchd"}).substr(0, 64));
-        EXPECT_FALSE(fs::exists(lab().path("run/hitless")));
-        expect_same(before);
-    }
-    void expect_rolled_back(std::future<ProgramOutput>& done, const std::string& why) {
-        auto output = done.get();
-        EXPECT_NE(output.exit_status, 0);
-        EXPECT_THAT(output.standard_error, HasSubstr(": rolled-back,"));
-        EXPECT_THAT(output.standard_error, HasSubstr(why));
-    }
-
-  private:
-    std::unique_ptr<TrafficLab> lab_;
-};
-
-// B fails in the soak in the way of 'fail'; A must have the packets again within 'limit_ms'.
-class InTheSoak : public Faults {
-  protected:
-    void run(const std::function<void()>& fail, const std::string& why, double limit_ms) {
-        make_lab();
-        LabTraffic traffic(lab());
-        auto before = lab().snapshot();
-        pid_t a = lab().switch_pid();
-        auto done = upgrade_into_soak();
-        fail();
-        expect_rolled_back(done, why);
-        EXPECT_EQ(lab().switch_pid(), a);
-        expect_same(before);
-        expect_outage_under(limit_ms, traffic.stop());
-    }
-};
-
-TEST_F(InTheSoak, WhenBDiesPacketsGoByAAgainAtOnce) {
-    run([this] { ::kill(b_pid(), SIGKILL); }, "B's ovs-vswitchd has ended", 100);
-}
-
-TEST_F(InTheSoak, WhenBIsStoppedPacketsGoByAAgainAtOnce) {
-    run([this] { ::kill(b_pid(), SIGSTOP); }, "is stopped", 100);
-}
-
-TEST_F(InTheSoak, WhenBLooksHealthyButForwardsNothingPacketsGoByAAgain) {
-    run([this] { lab().ofctl({"del-flows", "unix:" + lab().path("run/hitless/b/br0.mgmt")}); }, "B does not forward", 1000);
-}
 
 TEST_F(Faults, WhenBDiesWhileItIsActiveForGoodPacketsGoByAAgainAtOnce) {
     make_lab();

@@ -10,7 +10,10 @@ using testing::HasSubstr;
 TEST(JournalConfig, AbsentKeysHaveTheirDefault) {
     auto config = parse_config({});
     ASSERT_TRUE(config);
-    EXPECT_EQ(config->soak.count(), 5);
+    EXPECT_EQ(config->soak.length.count(), 5);
+    EXPECT_EQ(config->soak.silence.count(), 300);
+    EXPECT_EQ(config->soak.forwards_percent, 10u);
+    EXPECT_EQ(config->soak.memory_megabytes, 1024u);
     EXPECT_EQ(config->hold_packets, 262144u);
     EXPECT_EQ(config->hold_megabytes, 1024u);
     EXPECT_FALSE(config->commit_when_full);
@@ -24,12 +27,16 @@ TEST(JournalConfig, AbsentKeysHaveTheirDefault) {
 }
 
 TEST(JournalConfig, KeysAreTaken) {
-    auto config = parse_config({{"soak-s", "0"}, {"hold-packets", "8"}, {"hold-megabytes", "7"},
+    auto config = parse_config({{"soak-s", "0"}, {"soak-silence-ms", "0"}, {"soak-forwards-percent", "100"},
+                                {"soak-memory-megabytes", "0"}, {"hold-packets", "8"}, {"hold-megabytes", "7"},
                                 {"hold-full", "commit"}, {"hold-deadline-ms", "60000"},
                                 {"receive-buffer-bytes", "212992"}, {"history-max", "1"}, {"releases-max", "2"},
                                 {"probe-idle-tcp", "true"}, {"not-known", "x"}});
     ASSERT_TRUE(config);
-    EXPECT_EQ(config->soak.count(), 0);
+    EXPECT_EQ(config->soak.length.count(), 0);
+    EXPECT_EQ(config->soak.silence.count(), 0);
+    EXPECT_EQ(config->soak.forwards_percent, 100u);
+    EXPECT_EQ(config->soak.memory_megabytes, 0u);
     EXPECT_EQ(config->hold_packets, 8u);
     EXPECT_EQ(config->hold_megabytes, 7u);
     EXPECT_TRUE(config->commit_when_full);
@@ -61,7 +68,8 @@ TEST_P(BadValue, IsAnErrorThatNamesKeyValueAndRange) {
 
 INSTANTIATE_TEST_SUITE_P(JournalConfig, BadValue,
                          testing::Values(std::pair{"soak-s", "-1"}, std::pair{"soak-s", "5s"}, std::pair{"soak-s", ""},
-                                         std::pair{"hold-packets", "7"}, std::pair{"hold-packets", "1000001"},
+                                         std::pair{"soak-silence-ms", "60001"}, std::pair{"soak-forwards-percent", "0"},
+                                         std::pair{"soak-memory-megabytes", "1048577"}, std::pair{"hold-packets", "7"}, std::pair{"hold-packets", "1000001"},
                                          std::pair{"hold-megabytes", "0"},
                                          std::pair{"hold-deadline-ms", "99"},
                                          std::pair{"receive-buffer-bytes", "99999999999999999999"},
