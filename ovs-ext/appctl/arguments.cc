@@ -50,7 +50,9 @@ std::string Accepts::usage() const {
     if (keep_standby) {
         text += "[--keep-standby] ";
     }
-    text += "[--format=table|json]";
+    if (format) {
+        text += "[--format=table|json]";
+    }
     if (count) {
         text += " [N]";
     }
@@ -83,7 +85,7 @@ Result<Arguments> parse_arguments(const std::string& command, const Accepts& acc
         auto equals = argument.find('=');
         std::string name = argument.substr(0, equals);
         std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
-        if (name == "--format") {
+        if (name == "--format" && accepts.format) {
             if (value != "table" && value != "json") {
                 return refuse(argument, "format is neither table nor json:");
             }

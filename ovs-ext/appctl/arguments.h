@@ -28,9 +28,10 @@ struct Arguments {
     std::vector<uint8_t> message;
 };
 
-// Which options a command takes, besides --format.
+// Which options a command takes.
 struct Accepts {
     bool from = false, soak = false, keep_standby = false, count = false, kind = false, release = false, message = false;
+    bool format = true;   // also --format
 
     // As list-commands shows it.
     std::string usage() const;

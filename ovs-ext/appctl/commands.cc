@@ -1,11 +1,13 @@
 #include "appctl/commands.h"
 
 #include "appctl/inquiries.h"
+#include "appctl/metrics.h"
 #include "base/openvswitch.h"
 
 namespace hitless::appctl {
 namespace {
 
+constexpr uint64_t kMaxHistory = 10'000;   // as history-max
 constexpr int kMaxArguments = 8;   // of any command; more are refused by the control socket's server
 
 // An answer to one command: given at once, or later by way of the main loop. Given exactly once.
@@ -114,7 +116,9 @@ struct Commands::Impl {
             return;
         }
         auto status = conductor.abort(reason);
-        answer.give(status ? Result<std::string>(std::string("stopping\n")) : status.error());
+        Json::Value json(Json::objectValue);
+        json["stopping"] = true;
+        answer.give(status ? Result<std::string>(text_of(arguments.format, "stopping\n", json)) : status.error());
     }
 
     StatusReport report() {
@@ -141,6 +145,18 @@ struct Commands::Impl {
     Result<std::string> history(const Arguments& arguments) {
         auto history = TRY(inspector.history(arguments.count.value_or(10)));
         return text_of(arguments.format, history_table(history), history_json(history));
+    }
+
+    // What cannot be known just now is left out.
+    Result<std::string> metrics(const Arguments&) {
+        MetricsReport metrics{report(), {}, {}};
+        if (auto history = inspector.history(kMaxHistory)) {
+            metrics.history = std::move(*history);
+        }
+        if (auto bond = inspector.bond()) {
+            metrics.bond = std::move(*bond);
+        }
+        return metrics_text(metrics);
     }
 
     Result<std::string> diff(const Arguments& arguments) {
@@ -219,6 +235,7 @@ Commands::Commands(upgrade::Conductor& conductor, upgrade::Inspector& inspector,
     impl->add_inquiry("hitless/status", {}, impl->inquiries, &Impl::status);
     impl->add_inquiry("hitless/bond-show", {}, impl->inquiries, &Impl::bond);
     impl->add_inquiry("hitless/history", {.count = true}, impl->inquiries, &Impl::history);
+    impl->add_inquiry("hitless/metrics", {.format = false}, impl->inquiries, &Impl::metrics);
     impl->add("hitless/version", {}, [impl](const Arguments& arguments, const Answer& answer) {
         Json::Value json(Json::objectValue);
         json["version"] = impl->version;

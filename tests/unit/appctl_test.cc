@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "appctl/arguments.h"
+#include "appctl/metrics.h"
 #include "appctl/render.h"
 
 namespace hitless::appctl {
@@ -65,6 +66,34 @@ upgrade::Summary sample() {
     summary.transfers = {{"flows", Side::A, 10, 10, 0, 1, std::chrono::microseconds(900), std::chrono::microseconds(400)}};
     summary.holds = {{Side::A, std::chrono::microseconds(77), std::chrono::microseconds(88), 12}};
     return summary;
+}
+
+TEST(Metrics, LabelsAreEscapedAndPhasesAddedUp) {
+    MetricsReport report;
+    report.status.state = "idle";
+    report.status.version = "a\"b\\c\nd";
+    auto operation = sample();
+    operation.phases.push_back(operation.phases.front());   // another daemon has gone on with it
+    report.history = {operation};
+    auto text = metrics_text(report);
+    EXPECT_NE(text.find("\novs_hitless_info{version=\"a\\\"b\\\\c\\nd\"} 1\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("\novs_hitless_last_operation_phase_duration_seconds{phase=\"copy\"} 0.0112\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("\novs_hitless_last_operation_success 0\n"), std::string::npos) << text;
+    EXPECT_EQ(text.find("ovs_hitless_port"), std::string::npos) << text;
+}
+
+TEST(Metrics, PortsAreTold) {
+    MetricsReport report;
+    datapath::BondMember member;
+    member.port.name = "eth1";
+    member.counters.to_b = 7;
+    member.counters.hold_dropped = 1;
+    member.counters.hold_refused = 2;
+    report.bond.emplace();
+    report.bond->members = {member};
+    auto text = metrics_text(report);
+    EXPECT_NE(text.find("\novs_hitless_port_received_packets_total{port=\"eth1\",instance=\"B\"} 7\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("\novs_hitless_port_dropped_packets_total{port=\"eth1\"} 3\n"), std::string::npos) << text;
 }
 
 TEST(Render, SummaryTellsResultVersionsPhasesAndKinds) {
