@@ -69,9 +69,7 @@ upgrade::Summary sample() {
 }
 
 TEST(Metrics, LabelsAreEscapedAndPhasesAddedUp) {
-    MetricsReport report;
-    report.status.state = "idle";
-    report.status.version = "a\"b\\c\nd";
+    MetricsReport report{{.version = "a\"b\\c\nd", .state = "idle", .instances = {}, .problem = "", .soak = journal::SoakPolicy{}, .operation = {}}, {}, {}};
     auto operation = sample();
     operation.phases.push_back(operation.phases.front());   // another daemon has gone on with it
     report.history = {operation};
@@ -83,7 +81,7 @@ TEST(Metrics, LabelsAreEscapedAndPhasesAddedUp) {
 }
 
 TEST(Metrics, PortsAreTold) {
-    MetricsReport report;
+    MetricsReport report{{.version = "1", .state = "idle", .instances = {}, .problem = "", .soak = journal::SoakPolicy{}, .operation = {}}, {}, {}};
     datapath::BondMember member;
     member.port.name = "eth1";
     member.counters.to_b = 7;
