@@ -93,7 +93,9 @@ class Replicator::Worker {
     void tell_of_opened();
     Status carry_status();
     Status carry_ifindex();
-    Status finish();
+    Status carry_last();
+    Status finish(bool connected);
+    bool answered();
     void remove_ports(const ConfigurationChange& change, bool replaced);
     void report(const std::string& text);
 
@@ -253,7 +255,7 @@ Status Replicator::Worker::carry() {
     return carry_status();
 }
 
-Status Replicator::Worker::finish() {
+Status Replicator::Worker::carry_last() {
     TRY(operators_.synchronize());
     TRY(carry());
     auto deadline = Clock::now() + stop_limit;
@@ -267,6 +269,25 @@ Status Replicator::Worker::finish() {
     }
     TRY(b_.synchronize());
     return carry_status();
+}
+
+// A server that refuses a transaction still answers; a broken connection does not.
+bool Replicator::Worker::answered() {
+    return operators_.client->list_dbs() && b_.client->list_dbs();
+}
+
+// A server may be restarted just now.
+Status Replicator::Worker::finish(bool connected) {
+    for (auto deadline = Clock::now() + stop_limit;; std::this_thread::sleep_for(retry_interval / 10)) {
+        Status status = connected ? Status() : connect();
+        if (status) {
+            status = carry_last();
+            connected = status || answered();
+        }
+        if (connected || Clock::now() >= deadline) {
+            return status;
+        }
+    }
 }
 
 void Replicator::Worker::run() {
@@ -286,10 +307,9 @@ void Replicator::Worker::run() {
         } else {
             report(status.error().message);
         }
-        // A server that refuses a transaction still answers; a broken connection does not.
-        connected = (status || (operators_.client->list_dbs() && b_.client->list_dbs()));
+        connected = status || answered();
     }
-    result_ = connected ? finish() : make_error("{}", problem_);
+    result_ = finish(connected);
 }
 
 Replicator::Replicator(std::unique_ptr<Worker> worker) : worker_(std::move(worker)) {}

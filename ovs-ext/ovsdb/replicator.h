@@ -38,7 +38,8 @@ class Replicator {
     static Result<std::unique_ptr<Replicator>> start(ReplicatorOptions options);
 
     // Carries what the operator has changed until now, gives B two seconds to take it, carries its status back, ends the thread.
-    // Error when that could not be done; the thread has ended all the same. Once only.
+    // A server that is being restarted has two seconds to answer again. Error when that could not be done; the thread has ended
+    // all the same. Once only.
     Status stop();
 
     Replicator(const Replicator&) = delete;
