@@ -188,10 +188,17 @@ Result<const hitlessrec_hitless*> Journal::Database::root(Deadline deadline) {
 }
 
 Result<std::map<std::string, std::string>> Journal::Database::other_config() {
-    TRY(root(SteadyClock::now() + options_.limit));   // that there is one
-    auto client = TRY(ovsdb::Client::connect(options_.server, options_.limit));
-    auto results = TRY(client.transact(name, {ovsdb::select("Hitless", {"other_config"})}));
-    return ovsdb::to_map(results[0]["rows"][0]["other_config"]);
+    auto read = [this]() -> Result<std::map<std::string, std::string>> {
+        TRY(root(SteadyClock::now() + options_.limit));   // that there is one
+        auto client = TRY(ovsdb::Client::connect(options_.server, options_.limit));
+        auto results = TRY(client.transact(name, {ovsdb::select("Hitless", {"other_config"})}));
+        return ovsdb::to_map(results[0]["rows"][0]["other_config"]);
+    };
+    if (auto config = read()) {
+        return config;
+    }
+    idl_.reset();   // a server that was restarted answers, too, and no longer has the database: connect() gives it to it again
+    return read();
 }
 
 Result<Overview> Journal::Database::overview() {
