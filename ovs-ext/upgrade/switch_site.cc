@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "base/fault.h"
 #include "openflow/continuation.h"
@@ -15,6 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kSteeringLimit = 500ms;   // for who asks what the bond is
+constexpr auto kSetUpLimit = 3s;         // for a switch to set up its bridges
 
 // A is the daemon's neighbour: legs, programs and taps are made in the daemon's own namespace.
 Status check_namespace(const instance::OperatorSwitch& a) {
@@ -35,11 +37,22 @@ struct Judgement {
     Findings findings;   // of both
 };
 
+// What a switch says of its bridges goes with its database server, and comes back a second after that: the switch connects again.
+Result<ovsdb::SwitchConfig> read_config(ovsdb::Client& client) {
+    auto is_set_up = [](const ovsdb::BridgeConfig& bridge) { return bridge.datapath_id || bridge.datapath_type != "netdev"; };
+    for (auto deadline = std::chrono::steady_clock::now() + kSetUpLimit;; std::this_thread::sleep_for(kSetUpLimit / 50)) {
+        auto config = TRY(ovsdb::read_switch_config(client));
+        if (std::ranges::all_of(config.bridges, is_set_up) || std::chrono::steady_clock::now() >= deadline) {
+            return config;
+        }
+    }
+}
+
 Result<Judgement> judge(const instance::OperatorSwitch& a, const Places& places) {
     TRY(check_namespace(a));
     auto client = TRY(ovsdb::Client::connect(TRY(a.database_socket())));
     Judgement judgement;
-    judgement.config = TRY(ovsdb::read_switch_config(client));
+    judgement.config = TRY(read_config(client));
     judgement.findings = examine(judgement.config, a.command_line());
     judgement.controllers = control::plan_controllers(controllers_of(judgement.config), places.b_rundir().string());
     auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
