@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -88,8 +89,11 @@ class Faults : public ::testing::Test {
         return sizes;
     }
     void expect_same(const Snapshot& before) {
+        auto differs = [&before](const Snapshot& after) {
+            return std::ranges::any_of(before, [&after](const auto& entry) { return entry.second != after.at(entry.first); });
+        };
         Snapshot after = lab().snapshot();
-        for (int tries = 0; tries < 40 && before.at("settings") != after.at("settings"); tries++) {
+        for (int tries = 0; tries < 40 && differs(after); tries++) {
             std::this_thread::sleep_for(50ms);
             after = lab().snapshot();
         }

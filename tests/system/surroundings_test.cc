@@ -1,0 +1,126 @@
+// What becomes of an upgrade, and of the traffic, when something around it changes in one of its phases: the operator's ovsdb-server
+// is restarted, a port's device vanishes or gets another MTU. The daemon stops before the phase acts (base/fault.h), and goes on when
+// it has happened.
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "faults.h"
+#include "upgrade/plan.h"
+
+namespace hitless::test {
+namespace {
+
+std::vector<std::string> phases_of_an_upgrade() {
+    std::vector<std::string> names;
+    auto plan = upgrade::make_plan(upgrade::State::idle, upgrade::Command::upgrade, false);
+    for (auto phase : plan->phases) {
+        names.emplace_back(to_string(phase));
+    }
+    return names;
+}
+
+class Surroundings : public Faults, public ::testing::WithParamInterface<std::string> {
+  protected:
+    void SetUp() override {
+        Faults::SetUp();
+        if (IsSkipped()) {
+            return;
+        }
+        make_lab();
+        lab().checked({"ip", "link", "add", "v0", "type", "veth", "peer", "v1"});
+        lab().checked({"ip", "link", "set", "v0", "up"});
+        lab().vsctl({"add-port", "br0", "v0"});
+        kill_daemon();
+        ::setenv("HITLESS_STOP_POINT", (GetParam() + ".begun").c_str(), 1);
+        start_daemon();
+        ::unsetenv("HITLESS_STOP_POINT");
+    }
+
+    // An upgrade in which 'event' happens before the phase.
+    ProgramOutput upgrade_with(const std::function<void()>& event) {
+        auto daemon = Process::open(lab().daemon_pid());
+        auto done = lab().appctl_meanwhile(upgrade("0"));
+        for (int i = 0; i < 400 && !daemon->stopped(); i++) {
+            std::this_thread::sleep_for(50ms);
+        }
+        EXPECT_TRUE(daemon->stopped()) << "the daemon did not come to phase " << GetParam();
+        event();
+        EXPECT_TRUE(daemon->signal(SIGCONT));
+        return done.get();
+    }
+    void restart_database() {
+        auto server = Process::from_pidfile(lab().path("run/ovsdb-server.pid"));
+        ASSERT_TRUE(server);
+        auto argv = server->command_line();
+        ASSERT_TRUE(argv);
+        lab().checked({"ovs-appctl", "-t", "ovsdb-server", "exit"});
+        ASSERT_TRUE(server->wait_end(5s));
+        lab().checked(*argv);
+    }
+    // A stock switch that is without its database polls no port, and asks for it again after a second: what comes meanwhile waits in
+    // its receive buffers, or is lost. They are large from the standby on until A has the packets again for good.
+    static bool has_small_buffers() {
+        return std::set<std::string>{"preflight", "fetch", "hold-back", "commit-back", "retire"}.contains(GetParam());
+    }
+    bool upgraded() {
+        return lab().software_of(lab().switch_pid()) == lab().checked({"sha256sum", lab().new_software() + "/ovs-vswitchd"}).substr(0, 64);
+    }
+    void expect_at_rest() {
+        ASSERT_TRUE(comes_to_rest("idle"));
+        EXPECT_FALSE(std::filesystem::exists(lab().path("run/hitless")));
+    }
+};
+
+class Database : public Surroundings {};
+class OnePort : public Surroundings {};
+
+TEST_P(Database, ThatIsRestartedCostsNothing) {
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    auto output = upgrade_with([this] { restart_database(); });
+    EXPECT_EQ(output.exit_status, 0) << output.standard_error;
+    expect_at_rest();
+    EXPECT_TRUE(upgraded());
+    EXPECT_THAT(lab().appctl({"hitless/history", "1"}).standard_output, testing::HasSubstr(" done "));
+    expect_same(before);
+    if (has_small_buffers()) {
+        expect_outage_under(2500, traffic.stop());
+    } else {
+        expect_nothing_lost(traffic.stop());
+    }
+}
+
+TEST_P(OnePort, OfWhichTheDeviceVanishesCostsTheOthersNothing) {
+    LabTraffic traffic(lab());
+    auto output = upgrade_with([this] { lab().checked({"ip", "link", "del", "v0"}); });
+    std::cout << "ended with status " << output.exit_status << ": " << output.standard_error << "\n";
+    expect_at_rest();
+    EXPECT_EQ(upgraded(), output.exit_status == 0);
+    expect_nothing_lost(traffic.stop());
+}
+
+TEST_P(OnePort, WithAnotherMtuCostsNothing) {
+    LabTraffic traffic(lab());
+    auto output = upgrade_with([this] { lab().checked({"ip", "link", "set", "v0", "mtu", "1400"}); });
+    EXPECT_EQ(output.exit_status, 0) << output.standard_error;
+    expect_at_rest();
+    EXPECT_TRUE(upgraded());
+    EXPECT_THAT(lab().checked({"ip", "link", "show", "v0"}), testing::HasSubstr("mtu 1400"));
+    EXPECT_EQ(lab().vsctl({"get", "interface", "v0", "mtu"}), "1400\n");
+    expect_nothing_lost(traffic.stop());
+}
+
+std::string name_of(const ::testing::TestParamInfo<std::string>& info) {
+    std::string name = info.param;
+    std::ranges::replace(name, '-', '_');
+    return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Phases, Database, ::testing::ValuesIn(phases_of_an_upgrade()), name_of);
+// While legs are made, and before and after each time that packets are held.
+INSTANTIATE_TEST_SUITE_P(Phases, OnePort, ::testing::Values("standby", "copy", "hold", "commit", "soak", "copy-back", "hold-back", "retire"),
+                         name_of);
+
+}  // namespace
+}  // namespace hitless::test
