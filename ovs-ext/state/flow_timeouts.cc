@@ -8,6 +8,7 @@
 #include "openflow/flow_table.h"
 #include "state/bridge_key.h"
 #include "state/flow_load.h"
+#include "state/flows.h"
 
 namespace hitless::state {
 
@@ -53,28 +54,49 @@ void set_ends(instance::Control& from, std::span<TimedFlows::Flow> flows) {
     }
 }
 
+// The flows that go with those that have learned them.
+class LearnedFlows {
+  public:
+    void add_learner(const Entry& flow) {
+        for (const auto& one : openflow::learned_by(flow.value)) {
+            learned_.emplace(bridge_of(flow), one);
+        }
+    }
+    bool empty() const { return learned_.empty(); }
+    bool contains(const Entry& flow) const { return learned_.contains({std::string(bridge_of(flow)), openflow::origin_of(flow.value)}); }
+
+  private:
+    std::set<std::pair<std::string, openflow::Learned>> learned_;
+};
+
+// Removes 'flows' and makes them, and then 'learned', which are gone with those that have learned them.
+Status make_anew(std::span<const Entry> flows, Snapshot learned, instance::Control& to, FlowTimeouts timeouts) {
+    while (!flows.empty()) {
+        auto some = flows.first(std::min(flows.size(), flows_at_once));
+        flows = flows.subspan(some.size());
+        Snapshot entries(some.begin(), some.end());
+        TRY(load_flows(to, {entries, {}, entries}, timeouts));
+    }
+    return load_flows(to, {std::move(learned), {}, {}}, timeouts);
+}
+
 }  // namespace
 
 TimedFlows read_timed(instance::Control& from, const Snapshot& flows) {
     TimedFlows timed;
-    std::set<std::pair<std::string_view, openflow::Learned>> learned;
+    LearnedFlows learned;
     for (const Entry& entry : flows) {
         if (openflow::timeouts_of(entry.value).any()) {
             timed.flows.push_back({entry, {}, false});
-            for (const auto& one : openflow::learned_by(entry.value)) {
-                learned.emplace(bridge_of(entry), one);
-            }
+            learned.add_learner(entry);
         }
     }
     if (!learned.empty()) {
-        auto is_learned = [&](const Entry& entry) {
-            return learned.contains({bridge_of(entry), openflow::origin_of(entry.value)});
-        };
         for (TimedFlows::Flow& flow : timed.flows) {
-            flow.learned = is_learned(flow.entry);
+            flow.learned = learned.contains(flow.entry);
         }
         std::copy_if(flows.begin(), flows.end(), std::back_inserter(timed.learned), [&](const Entry& entry) {
-            return !openflow::timeouts_of(entry.value).any() && is_learned(entry);
+            return !openflow::timeouts_of(entry.value).any() && learned.contains(entry);
         });
     }
     set_ends(from, timed.flows);
@@ -82,24 +104,26 @@ TimedFlows read_timed(instance::Control& from, const Snapshot& flows) {
 }
 
 Status load_timed(const TimedFlows& timed, instance::Control& to) {
-    auto now = std::chrono::steady_clock::now();
-    Changes learned;
-    learned.add = timed.learned;
-    std::span<const TimedFlows::Flow> rest(timed.flows);
-    while (!rest.empty()) {
-        auto some = rest.first(std::min(rest.size(), flows_at_once));
-        rest = rest.subspan(some.size());
-        Changes anew;
-        for (const TimedFlows::Flow& flow : some) {
-            anew.add.push_back(as_of(flow, now));
-            if (flow.learned) {
-                learned.add.push_back(anew.add.back());
-            }
+    Snapshot flows = left_of(timed), learned = timed.learned;
+    for (size_t i = 0; i < flows.size(); ++i) {
+        if (timed.flows[i].learned) {
+            learned.push_back(flows[i]);
         }
-        anew.remove = anew.add;
-        TRY(load_flows(to, anew, FlowTimeouts::kept));
     }
-    return load_flows(to, learned, FlowTimeouts::kept);
+    return make_anew(flows, std::move(learned), to, FlowTimeouts::kept);
+}
+
+Status restart_idle(const Snapshot& timed, instance::Control& at) {
+    LearnedFlows learned;
+    for (const Entry& entry : timed) {
+        learned.add_learner(entry);
+    }
+    Snapshot there;
+    if (!learned.empty()) {
+        there = TRY(Flows().dump(at));
+        std::erase_if(there, [&](const Entry& entry) { return !learned.contains(entry); });
+    }
+    return make_anew(timed, std::move(there), at, FlowTimeouts::left_out);
 }
 
 Snapshot left_of(const TimedFlows& timed) {

@@ -35,4 +35,8 @@ Status load_timed(const TimedFlows& timed, instance::Control& to);
 // The same flows, each with what is left of its hard timeout now.
 Snapshot left_of(const TimedFlows& timed);
 
+// Lets the idle time of 'timed', flows of 'at', begin anew, in the same way; they have no timeouts then. In a process that was stopped
+// it has gone on, and what gives these flows a timeout again before this ends them at once (measured).
+Status restart_idle(const Snapshot& timed, instance::Control& at);
+
 }  // namespace hitless::state

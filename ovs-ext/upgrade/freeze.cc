@@ -44,13 +44,6 @@ Status suspend_timeouts(const state::Snapshot& timed, instance::Control& a) {
     return load(timed, a, state::FlowTimeouts::left_out);
 }
 
-Status refresh_idle(const state::Snapshot& timed, instance::Control& a) {
-    state::Changes anew;   // one bundle: no packet sees the flows missing
-    anew.add = timed;
-    anew.remove = timed;
-    return state::load_flows(a, anew, state::FlowTimeouts::left_out);
-}
-
 Status restore_timeouts(const state::Snapshot& timed, instance::Control& a) {
     return load(timed, a, state::FlowTimeouts::kept);
 }

@@ -24,11 +24,7 @@ bool wait_admitted(const control::DummyController& dummy, size_t needed, std::ch
 // Takes the timeouts away from 'timed', flows of A's that have one.
 Status suspend_timeouts(const state::Snapshot& timed, instance::Control& a);
 
-// After the thaw, before anything gives these flows a timeout again: lets their idle time begin anew. It has gone on in the freeze, and
-// a flow that is made again keeps it, with its counters (measured: gone at once). So the counters begin anew too.
-Status refresh_idle(const state::Snapshot& timed, instance::Control& a);
-
-// After refresh_idle(): gives 'timed' (as they were before suspend_timeouts()) their timeouts back. What
+// After the thaw and state::restart_idle(): gives 'timed' (as they were before suspend_timeouts()) their timeouts back. What
 // was left of a hard one then is left now: the freeze does not count.
 Status restore_timeouts(const state::Snapshot& timed, instance::Control& a);
 

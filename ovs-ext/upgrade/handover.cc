@@ -362,7 +362,7 @@ Status run_thaw(Step& step) {
     FAULT_POINT("thaw.thawed");
     pair.a_control->reset(pair.a_paths());
     TRY(pair.a_control->call("version", {}, kThawLimit));   // it runs
-    return refresh_idle(pair.timed_flows, *pair.a_control);
+    return state::restart_idle(pair.timed_flows, *pair.a_control);
 }
 
 Status call_off(Step& step, Side side) {
@@ -422,7 +422,7 @@ Status roll_back_at_once(Step& step) {
         (void) readmit_connections(pair).ok();   // else they go on without a check of windows
         pair.publish();
     }
-    auto timed = refresh_idle(pair.timed_flows, *pair.a_control);
+    auto timed = state::restart_idle(pair.timed_flows, *pair.a_control);
     if (timed) {
         timed = restore_timeouts(pair.timed_flows, *pair.a_control);
     }

@@ -65,7 +65,7 @@ Status restore_flow_timeouts(const instance::OperatorSwitch& a, const state::Sna
     }
     state::Snapshot still;
     std::ranges::copy_if(timed, std::back_inserter(still), [&](const auto& flow) { return keys.contains(flow.key); });
-    TRY(refresh_idle(still, control));
+    TRY(state::restart_idle(still, control));
     return restore_timeouts(still, control);
 }
 

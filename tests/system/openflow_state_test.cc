@@ -386,6 +386,20 @@ TEST_F(OpenflowState, AFlowThatIsArmedLosesNothingThatItHasLearned) {
     EXPECT_EQ(field_of(switch_b_, "table=71,ipv6", "idle_timeout"), "400");
 }
 
+TEST_F(OpenflowState, AFlowWhoseIdleTimeBeginsAnewLosesNothingThatItHasLearned) {
+    switch_a_.ofctl("add-flow", "br0", {"table=70,idle_timeout=500,actions=learn(table=71,cookie=0x71,delete_learned,eth_type=0x800)"});
+    switch_a_.ofctl("add-flow", "br0", {"table=71,cookie=0x71,ip,actions=drop"});
+    switch_a_.ofctl("add-flow", "br0", {"table=71,cookie=0x71,ipv6,idle_timeout=400,actions=drop"});
+    Snapshot timed = value_of(flows_->dump(a_));
+    std::erase_if(timed, [](const state::Entry& flow) { return !openflow::timeouts_of(flow.value).any(); });
+    ASSERT_GE(timed.size(), 2u);
+    expect_ok(state::restart_idle(timed, a_));
+    for (const char* flow : {"table=70", "table=71,ip", "table=71,ipv6"}) {
+        EXPECT_NE(switch_a_.ofctl("dump-flows", "br0", {flow}).find("actions="), std::string::npos) << flow;
+        EXPECT_EQ(field_of(switch_a_, flow, "idle_timeout"), "") << flow;
+    }
+}
+
 TEST_F(OpenflowState, TimedFlowsAreLoadedWithWhatIsLeftThen) {
     switch_a_.ofctl("add-flow", "br0", {"table=70,hard_timeout=100,idle_timeout=50,actions=drop"});
     std::this_thread::sleep_for(std::chrono::milliseconds(1100));
