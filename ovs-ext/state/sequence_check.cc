@@ -39,9 +39,12 @@ Status SequenceCheck::suspend(instance::Control& control) {
     if (!TRY(effective(control))) {
         return {};
     }
-    TRY(set(control, false));
-    suspended_[index_of(control.side())] = true;
-    return {};
+    suspended_[index_of(control.side())] = true;   // first: who asks meanwhile must not take it for what is wanted
+    Status disabled = set(control, false);
+    if (!disabled) {
+        suspended_[index_of(control.side())] = false;
+    }
+    return disabled;
 }
 
 Status SequenceCheck::resume(instance::Control& control) {

@@ -46,14 +46,14 @@ void TcpCopies::forget_ended(Side side, const std::set<uint16_t>& zones, const S
     follow(of(side), dumped, [&zones](const Connection& connection) { return zones.count(connection.zone) != 0; });
 }
 
-void TcpCopies::adopt(Side side, const Snapshot& dumped) {
+void TcpCopies::adopt(Side side, const Snapshot& dumped, bool seen) {
     for (const Entry& entry : dumped) {
         if (protocol_of(entry) != IPPROTO_TCP || of(side).count(entry.key)) {
             continue;
         }
         auto connection = from_entry(entry);
         if (connection && !is_closed(*connection)) {
-            of(side).emplace(entry.key, TcpCopy{std::move(*connection), std::nullopt, true});
+            of(side).emplace(entry.key, TcpCopy{std::move(*connection), std::nullopt, seen});
         }
     }
 }

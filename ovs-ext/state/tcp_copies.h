@@ -37,8 +37,8 @@ class TcpCopies {
     // The same for connections of 'zones' alone, of which 'dumped' is all.
     void forget_ended(Side side, const std::set<uint16_t>& zones, const Snapshot& dumped);
 
-    // Takes up the live TCP connections of 'dumped' that are not here, as seen.
-    void adopt(Side side, const Snapshot& dumped);
+    // Takes up the live TCP connections of 'dumped' that are not here: as seen, or as such of which nothing is known.
+    void adopt(Side side, const Snapshot& dumped, bool seen = true);
 
     // Connections whose numbers are not known, so that their real packets may be outside their windows.
     size_t unknown(Side side) const;

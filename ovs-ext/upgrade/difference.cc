@@ -41,14 +41,16 @@ Error no_such_kind(const std::string& kind, const state::Kinds& kinds) {
 }  // namespace
 
 Result<DiffReport> SwitchSite::diff(const std::optional<std::string>& kind) {
-    state::Kinds kinds = state::all_kinds();
-    if (kind && std::ranges::none_of(kinds.list, [&](const auto& one) { return one->name() == *kind; })) {
-        return no_such_kind(*kind, kinds);
-    }
     std::shared_ptr<Pair> pair;
     {
         std::lock_guard lock(mutex_);
         pair = pair_;
+    }
+    state::KindOptions options;
+    options.sequence_check = pair ? pair->view().check : nullptr;
+    state::Kinds kinds = state::all_kinds(std::move(options));
+    if (kind && std::ranges::none_of(kinds.list, [&](const auto& one) { return one->name() == *kind; })) {
+        return no_such_kind(*kind, kinds);
     }
     if (!pair) {
         return make_error("there is no stand-by instance to compare with (state idle); hitless/standby starts one");

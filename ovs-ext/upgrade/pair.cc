@@ -83,6 +83,7 @@ void Pair::publish() {
     now.a_unchecked = unchecked && active == Side::A ? 0 : windows.unchecked(Side::A);   // 'unchecked' alone may look
     now.b_unchecked = now.b && !(unchecked && active == Side::B) ? windows.unchecked(Side::B) : 0;
     now.active_unchecked = unchecked ? unchecked->count() : nullptr;
+    now.check = windows.check;
     now.a_unixctl = control::Front::displaced(a.unixctl_path());
     now.b_unixctl = b ? b->unixctl_path() : "";
     now.bridges = bridge_names();

@@ -75,6 +75,7 @@ struct PairView {
     std::filesystem::path a_executable, b_executable;
     size_t a_unchecked = 0, b_unchecked = 0;   // TCP connections for whose sake windows are not checked
     std::shared_ptr<const std::atomic<size_t>> active_unchecked;   // of the active instance, while it is looked after
+    std::shared_ptr<state::SequenceCheck> check;   // whether they check TCP windows, or only not now
     std::string a_unixctl, b_unixctl;     // their control sockets
     std::vector<std::string> bridges;
 };

@@ -201,6 +201,7 @@ PairRecord to_record(const Json::Value& value) {
     record.receive_buffer_bytes = value["receive_buffer_bytes"].asInt();
     record.old_binary = value["old_binary"].asString();
     record.own_taps = to_words(value["own_taps"]);
+    record.checks_sequences = value["checks_sequences"].asBool();
     record.daemon = value["daemon"].asInt();
     record.request = to_request(value["request"]);
     return record;
@@ -224,6 +225,7 @@ Status PairRecord::save(const fs::path& file) const {
     value["receive_buffer_bytes"] = receive_buffer_bytes;
     value["old_binary"] = old_binary.string();
     value["own_taps"] = to_json(own_taps);
+    value["checks_sequences"] = checks_sequences;
     value["daemon"] = daemon;
     value["request"] = to_json(request);
     return write_file(file, Json::writeString(Json::StreamWriterBuilder(), value) + "\n");

@@ -23,6 +23,7 @@ struct PairRecord {
     int receive_buffer_bytes = 0;                                         // of A, before; 0: unknown
     std::filesystem::path old_binary;                                     // kept copy of A's; empty: nothing was replaced
     std::vector<std::string> own_taps;                                    // of ports that A has not seen yet
+    bool checks_sequences = false;                                        // the operator wants TCP sequence numbers checked
     pid_t daemon = 0;                                                     // the writer
     Request request;                                                      // the last operation
 

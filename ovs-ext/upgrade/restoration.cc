@@ -55,6 +55,18 @@ Status take_over_instances(Pair& pair, const Places& places) {
     return {};
 }
 
+// Which connections the earlier daemon knew the numbers of nobody says: where the check was suspended, all are taken as unknown. Those
+// that have packets are learned from these.
+Status take_over_windows(Pair& pair, const PairRecord& record) {
+    auto& b = *pair.b_control;
+    if (!record.checks_sequences || TRY(state::SequenceCheck::effective(b))) {
+        return {};
+    }
+    pair.windows.check->presume_suspended(Side::B);
+    pair.windows.copies->adopt(Side::B, TRY(state::Conntrack({}, pair.windows.check).dump(b)), false);
+    return {};
+}
+
 // Where tools look for the switch.
 Status take_over_front(Pair& pair, const Places& places, control::Front& front, const PairRecord& record) {
     auto socket_of = [&](pid_t pid) { return (places.rundir / fmt::format("ovs-vswitchd.{}.ctl", pid)).string(); };
@@ -88,6 +100,7 @@ Result<std::shared_ptr<Pair>> restore_pair(const Places& places, control::Front&
     TRY(read_what_is_known(*pair, places, journal, record));
     TRY(take_over_packets(*pair, places));
     TRY(take_over_instances(*pair, places));
+    TRY(take_over_windows(*pair, record));
     // Soon: after 15 seconds without a controller a bridge of B's with fail_mode standalone flushes its flows.
     TRY(activate_controllers(*pair));
     TRY(shut_gate(*pair, places));
@@ -103,7 +116,7 @@ Result<std::shared_ptr<Pair>> restore_pair(const Places& places, control::Front&
     pair->b_namespace = std::move(b_namespace);
     pair->bpf = std::move(*bpf);
     pair->host_settings = datapath::HostSettings(record.settings);
-    pair->publish();
+    pair->look_after_active();
     return pair;
 }
 

@@ -159,6 +159,8 @@ Status run_copy(Step& step, Side from) {
     for (auto& kind : pair.kinds.list) {
         kind->unfollow();
     }
+    bool checks = TRY(pair.windows.check->wanted(pair.control(from)));
+    TRY(pair.change_record(step.places, [checks](PairRecord& record) { record.checks_sequences = checks; }));
     pair.kinds = state::all_kinds(TRY(kind_options(pair)));
     step.agent(from).on(Verb::failover, [] { return std::string("transferring state"); });
     step.agent(other(from)).on(Verb::transfer, [&step, from]() -> Result<std::string> {

@@ -153,6 +153,11 @@ class Connections : public ::testing::Test {
     }
     bool checks() { return lab().checked({"ovs-appctl", "dpctl/ct-get-tcp-seq-chk"}) == "TCP sequence checking: enabled\n"; }
     uint64_t unchecked(int instance) { return lab().status()["instances"][instance]["unchecked_tcp"].asUInt64(); }
+    void replace_daemon() {
+        ASSERT_EQ(::kill(lab().daemon_pid(), SIGKILL), 0);
+        lab().checked({HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file", "--no-chdir",
+                       "--state-dir=" + lab().path("state"), std::string("--schema=") + HITLESS_SCHEMA});
+    }
     void probe_idle() {
         lab().checked({"ovsdb-client", "transact", "unix:" + lab().path("run/db.sock"),
                        R"(["hitless",{"op":"update","table":"Hitless","where":[],"row":{"other_config":["map",[["probe-idle-tcp","true"]]]}}])"});
@@ -213,6 +218,26 @@ TEST_F(Connections, ThatWakeUpOnBAreCheckedFromThenOn) {
     EXPECT_TRUE(checks());
     expect_all_carry();   // of A, which was stopped, and has the connections as they were then
     EXPECT_EQ(invalid(), "0");
+}
+
+TEST_F(Connections, OfWhichAKilledDaemonKnewNothingAreLookedAfterByTheNext) {
+    order({"hitless/failover", "--from=" + lab().new_software()});
+    EXPECT_FALSE(checks());
+    replace_daemon();
+    EXPECT_GE(unchecked(1), third);
+    EXPECT_FALSE(checks());
+    order({"hitless/return"});
+    EXPECT_TRUE(checks());   // of A, which knows them all: B's was off for them alone
+    expect_all_carry();
+    EXPECT_EQ(invalid(), "0");
+}
+
+TEST_F(Connections, ForWhoseSakeTheCheckIsSuspendedMakeNoDifferenceOfSettings) {
+    order({"hitless/standby", "--from=" + lab().new_software()});
+    ASSERT_GT(unchecked(1), 0u);
+    auto settings = lab().appctl_json({"hitless/diff", "conntrack-settings"})["kinds"][0];
+    EXPECT_GT(settings["same"].asUInt64(), 0u);
+    EXPECT_EQ(settings["changed"].asUInt64(), 0u);
 }
 
 TEST_F(Connections, AreAllCheckedAllTheTimeWhereIdleOnesAreProbed) {

@@ -35,6 +35,7 @@ TEST_F(PairRecordTest, IsReadAsItWasWritten) {
     record.receive_buffer_bytes = 212992;
     record.old_binary = "/var/lib/old";
     record.own_taps = {"int1"};
+    record.checks_sequences = true;
     record.daemon = 4;
     record.request.soak = std::chrono::seconds(0);
     record.request.keep_standby = true;
@@ -50,6 +51,7 @@ TEST_F(PairRecordTest, IsReadAsItWasWritten) {
     EXPECT_EQ(read->a.argv, record.a.argv);
     EXPECT_EQ(read->a.environment, record.a.environment);
     EXPECT_EQ(read->a.service, record.a.service);
+    EXPECT_TRUE(read->checks_sequences);
     EXPECT_EQ(read->release.version, "3.2.1");
     EXPECT_EQ(read->release.schema, record.release.schema);
     EXPECT_FALSE(read->release.ovsdb_server);
