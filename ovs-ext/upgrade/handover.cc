@@ -112,7 +112,9 @@ Result<std::string> load_delta(Step& step, Side from, bool in_hold) {
         step.update([&](Summary& summary) {
             if (auto* record = find_record(summary, kind.name(), from)) {
                 (in_hold ? record->delta : record->copied) += report.copied;
-                record->longest_request = std::max(record->longest_request, report.longest_request);
+                if (!in_hold) {   // else it forwards nothing anyway
+                    record->longest_request = std::max(record->longest_request, report.longest_request);
+                }
             }
         });
         auto now = Clock::now();
