@@ -59,9 +59,9 @@ class Surroundings : public Faults, public ::testing::WithParamInterface<std::st
         lab().checked(*argv);
     }
     // A stock switch that is without its database polls no port, and asks for it again after a second: what comes meanwhile waits in
-    // its receive buffers, or is lost. They are large from the standby on until A has the packets again for good.
+    // its receive buffers, or is lost. They become large in the standby, until A has the packets again.
     static bool has_small_buffers() {
-        return std::set<std::string>{"preflight", "fetch", "hold-back", "commit-back", "retire"}.contains(GetParam());
+        return std::set<std::string>{"preflight", "fetch", "standby", "hold-back", "commit-back", "retire"}.contains(GetParam());
     }
     bool upgraded() {
         return lab().software_of(lab().switch_pid()) == lab().checked({"sha256sum", lab().new_software() + "/ovs-vswitchd"}).substr(0, 64);
