@@ -14,6 +14,7 @@ constexpr unsigned needed[] = {
     CAP_PERFMON,        // what the programs do with pointers to packets
     CAP_SYS_PTRACE,     // the sockets of the switches (pidfd_getfd), their executable and environment
     CAP_SYS_RESOURCE,   // locked memory for maps, before Linux 5.11
+    CAP_SYS_NICE,       // the switches have the niceness and the CPUs that the operator's had
     CAP_KILL,           // switches that run as another user
     CAP_DAC_OVERRIDE,   // files and sockets of such a user
     CAP_CHOWN,          // replaced software has the owner

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -125,20 +126,63 @@ Result<Child> spawn(const std::vector<std::string>& argv, const ProgramOptions& 
     return Child{pid, std::move(in.write), std::move(out.read), std::move(err.read)};
 }
 
-// A thread enters the network namespace for good, and what it spawns inherits it; the caller's thread stays where it is.
-Result<Child> spawn_in_namespace(const std::vector<std::string>& argv,
-                                 const ProgramOptions& options) {
-    Fd ns(::open(options.network_namespace->c_str(), O_RDONLY | O_CLOEXEC));
-    if (!ns) {
-        return make_errno_error(errno, "network namespace {}", *options.network_namespace);
+// Of a process, or of one thread of ours (0: the calling one).
+Result<Scheduling> scheduling_of(pid_t pid) {
+    Scheduling scheduling;
+    errno = 0;
+    scheduling.nice = ::getpriority(PRIO_PROCESS, static_cast<id_t>(pid));
+    cpu_set_t cpus;
+    if (errno || ::sched_getaffinity(pid, sizeof cpus, &cpus)) {
+        return make_errno_error(errno, "process {}: niceness and CPUs", pid);
     }
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(static_cast<size_t>(cpu), &cpus)) {
+            scheduling.cpus.push_back(cpu);
+        }
+    }
+    return scheduling;
+}
+
+// For the calling thread, and what it spawns. Asks for nothing that is so already: that needs no privilege.
+Status change_scheduling(const Scheduling& wanted) {
+    Scheduling now = TRY(scheduling_of(0));
+    if (wanted.nice != now.nice && ::setpriority(PRIO_PROCESS, 0, wanted.nice)) {   // in Linux of the thread alone
+        return make_errno_error(errno, "niceness {}", wanted.nice);
+    }
+    if (wanted.cpus.empty() || wanted.cpus == now.cpus) {
+        return {};
+    }
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    for (int cpu : wanted.cpus) {
+        CPU_SET(static_cast<size_t>(cpu), &cpus);
+    }
+    if (::sched_setaffinity(0, sizeof cpus, &cpus)) {
+        return make_errno_error(errno, "CPUs");
+    }
+    return {};
+}
+
+Status enter_network_namespace(const std::string& path) {
+    Fd ns(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!ns) {
+        return make_errno_error(errno, "network namespace {}", path);
+    }
+    if (::setns(ns.get(), CLONE_NEWNET)) {
+        return make_errno_error(errno, "network namespace {}: cannot enter", path);
+    }
+    return {};
+}
+
+// A thread changes for good to what the program is to be like, and what it spawns inherits it; the caller's thread stays as it is.
+Result<Child> spawn_changed(const std::vector<std::string>& argv, const ProgramOptions& options) {
     Result<Child> child = make_error("{}: not started", argv[0]);
     std::thread([&] {
-        if (::setns(ns.get(), CLONE_NEWNET)) {
-            child = make_errno_error(errno, "network namespace {}: cannot enter", *options.network_namespace);
-        } else {
-            child = spawn(argv, options);
+        Status changed = options.network_namespace ? enter_network_namespace(*options.network_namespace) : Status();
+        if (changed && options.scheduling) {
+            changed = change_scheduling(*options.scheduling);
         }
+        child = changed ? spawn(argv, options) : Result<Child>((argv[0] + ": cannot be started") / changed.error());
     }).join();
     return child;
 }
@@ -198,7 +242,7 @@ Status exchange(Child& child, const std::string& program, const ProgramOptions& 
 Result<ProgramOutput> run_program(const std::vector<std::string>& argv,
                                   const ProgramOptions& options) {
     auto deadline = Clock::now() + options.limit;
-    Child child = TRY(options.network_namespace ? spawn_in_namespace(argv, options) : spawn(argv, options));
+    Child child = TRY(options.network_namespace || options.scheduling ? spawn_changed(argv, options) : spawn(argv, options));
     ProgramOutput output;
     if (auto status = exchange(child, argv[0], options, output, deadline); !status) {
         kill_and_reap(child.pid);
@@ -331,5 +375,7 @@ Result<ino_t> Process::network_namespace() const {
     }
     return status.st_ino;
 }
+
+Result<Scheduling> Process::scheduling() const { return scheduling_of(pid_); }
 
 }  // namespace hitless

@@ -14,9 +14,18 @@
 
 namespace hitless {
 
+// What share of which CPUs a process gets.
+struct Scheduling {
+    int nice = 0;
+    std::vector<int> cpus;      // that it may use; none: as the one that starts it
+
+    bool operator==(const Scheduling&) const = default;
+};
+
 struct ProgramOptions {
     std::map<std::string, std::string> environment;     // added to ours, or in its place
     std::optional<std::string> network_namespace;       // path: the program runs in that network namespace
+    std::optional<Scheduling> scheduling;               // none: as ours
     std::chrono::milliseconds limit{30'000};            // after it the program is killed
     std::string standard_input;
     size_t output_limit_bytes = 64 << 20;               // more output than that is an Error
@@ -58,6 +67,7 @@ class Process {
     Result<std::vector<std::string>> command_line() const;
     Result<std::map<std::string, std::string>> environment() const;
     Result<ino_t> network_namespace() const;             // inode, for comparison
+    Result<Scheduling> scheduling() const;
 
   private:
     Process(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}

@@ -41,7 +41,8 @@ Result<OperatorSwitch> OperatorSwitch::find(const std::string& rundir) {
         return make_error("no running ovs-vswitchd found: {}: start it, or set OVS_RUNDIR to its run directory",
                           process.error().message);
     }
-    StartedAs started{process->pid(), TRY(process->executable()), TRY(process->command_line()), TRY(process->environment()), {}};
+    StartedAs started{process->pid(), TRY(process->executable()), TRY(process->command_line()), TRY(process->environment()),
+                      TRY(process->scheduling()), {}};
     if (started.argv.empty()) {
         return make_error("process {} of {}/ovs-vswitchd.pid: has no command line", process->pid(), rundir);
     }
@@ -114,6 +115,7 @@ Status OperatorSwitch::start(std::chrono::milliseconds limit) {
         std::vector<std::string> argv = started_.argv;
         argv[0] = started_.executable.string();
         options.environment = started_.environment;
+        options.scheduling = started_.scheduling;
         TRY(run_checked(argv, options));
     }
     process_ = TRY(Process::from_pidfile(command_line_.pidfile));

@@ -21,6 +21,7 @@ struct StartedAs {
     std::filesystem::path executable;
     std::vector<std::string> argv;
     std::map<std::string, std::string> environment;
+    Scheduling scheduling;
     std::optional<std::string> service;   // of systemd, whose main process it is
 };
 
@@ -55,7 +56,7 @@ class OperatorSwitch {
     Status kill();
 
     // Starts it again from executable(), and takes the new process for it: by its systemd service where it has one, else
-    // with the same arguments and environment. The caller has released the pidfile. Returns when the new process says that
+    // with the same arguments, environment and scheduling. The caller has released the pidfile. Returns when the new process says that
     // it is up. Error after 'limit'.
     Status start(std::chrono::milliseconds limit);
 

@@ -47,6 +47,7 @@ Status StandbySwitch::start_switch() {
     ProgramOptions run;
     run.environment = environment(options_);
     run.network_namespace = options_.network_namespace;
+    run.scheduling = options_.scheduling;
     run.limit = 60s;
     std::vector<std::string> argv = {options_.vswitchd.string(), "unix:" + database_socket(),
                                      "--unixctl=" + unixctl_path(),

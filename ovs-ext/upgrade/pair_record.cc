@@ -97,6 +97,11 @@ Json::Value to_json(const instance::StartedAs& a) {
     value["executable"] = a.executable.string();
     value["argv"] = to_json(a.argv);
     value["environment"] = to_json(a.environment);
+    value["nice"] = a.scheduling.nice;
+    value["cpus"] = Json::Value(Json::arrayValue);
+    for (int cpu : a.scheduling.cpus) {
+        value["cpus"].append(cpu);
+    }
     value["service"] = a.service.value_or("");
     return value;
 }
@@ -107,6 +112,10 @@ instance::StartedAs to_started(const Json::Value& value) {
     a.executable = value["executable"].asString();
     a.argv = to_words(value["argv"]);
     a.environment = to_map(value["environment"]);
+    a.scheduling.nice = value["nice"].asInt();
+    for (const auto& cpu : value["cpus"]) {
+        a.scheduling.cpus.push_back(cpu.asInt());
+    }
     if (auto service = value["service"].asString(); !service.empty()) {
         a.service = service;
     }

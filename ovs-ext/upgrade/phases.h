@@ -44,7 +44,7 @@ Status run_retire(Step& step);
 
 // What phases and a restored pair (restoration.h) have in common.
 
-instance::StandbyOptions standby_options(const Pair& pair, const Places& places);
+instance::StandbyOptions standby_options(Pair& pair, const Places& places);
 datapath::SteeringOptions steering_options(const Pair& pair, const Places& places);
 // A release gives an instance no more than its sockets have room for.
 void pace_releases(Pair& pair);

@@ -148,7 +148,7 @@ Status compare_ports(Step& step) {
 
 }  // namespace
 
-instance::StandbyOptions standby_options(const Pair& pair, const Places& places) {
+instance::StandbyOptions standby_options(Pair& pair, const Places& places) {
     instance::StandbyOptions options;
     options.rundir = places.b_rundir();
     options.logdir = places.logdir;
@@ -156,6 +156,7 @@ instance::StandbyOptions standby_options(const Pair& pair, const Places& places)
     options.vswitchd = pair.release->vswitchd;
     options.ovsdb_server = pair.release->ovsdb_server.value_or("ovsdb-server");
     options.switch_options = pair.a.command_line().switch_options;
+    options.scheduling = pair.a.started_as().scheduling;
     return options;
 }
 

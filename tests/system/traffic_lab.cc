@@ -179,6 +179,7 @@ Snapshot TrafficLab::snapshot() const {
         {"namespaces", checked({"ls", "/run/netns"})},
         {"mounts", contents("/proc/self/mounts")},
         {"settings", settings()},
+        {"niceness of the switch", std::to_string(must(must(Process::open(switch_pid())).scheduling()).nice)},
         {"files", files()},
         {"ports", vsctl({"--columns=name,ofport,type,mtu,error", "--format=csv", "list", "Interface"})},
         {"bridges", vsctl({"--columns=name,datapath_id,fail_mode,other_config,controller", "--format=csv", "list", "Bridge"})},

@@ -50,7 +50,7 @@ class TrafficLab {
     pid_t switch_pid() const;
     pid_t daemon_pid() const;
     std::string software_of(pid_t pid) const;           // SHA-256 of what it runs
-    // Devices, queueing disciplines, programs, mounts, settings, files, ports, flows, connections through NAT.
+    // Devices, queueing disciplines, programs, mounts, settings, niceness, files, ports, flows, connections through NAT.
     Snapshot snapshot() const;
 
   private:

@@ -26,7 +26,8 @@ class PairRecordTest : public ::testing::Test {
 
 TEST_F(PairRecordTest, IsReadAsItWasWritten) {
     PairRecord record;
-    record.a = {17, "/sbin/ovs-vswitchd", {"ovs-vswitchd", "unix:/run/db.sock", "a b\nc"}, {{"PATH", "/bin"}}, "ovs.service"};
+    record.a = {17, "/sbin/ovs-vswitchd", {"ovs-vswitchd", "unix:/run/db.sock", "a b\nc"}, {{"PATH", "/bin"}}, {-10, {0, 3}},
+                "ovs.service"};
     record.release.version = "3.2.1";
     record.release.vswitchd = "/new/ovs-vswitchd";
     record.release.schema = "/new/vswitch.ovsschema";
@@ -52,6 +53,7 @@ TEST_F(PairRecordTest, IsReadAsItWasWritten) {
     EXPECT_EQ(read->a.environment, record.a.environment);
     EXPECT_EQ(read->a.service, record.a.service);
     EXPECT_TRUE(read->checks_sequences);
+    EXPECT_EQ(read->a.scheduling, record.a.scheduling);
     EXPECT_EQ(read->release.version, "3.2.1");
     EXPECT_EQ(read->release.schema, record.release.schema);
     EXPECT_FALSE(read->release.ovsdb_server);
