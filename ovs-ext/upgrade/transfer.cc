@@ -48,6 +48,9 @@ Result<std::vector<state::Copy>> copy_kinds(Step& step, Side from) {
         std::optional<Error> refused;
         for (auto& kind : pair.kinds.list) {
             TRY(step.stop.check());
+            step.update([&](Summary& summary) {
+                summary.progress = Progress{std::string(kind->name()), "kinds", copies.size(), pair.kinds.list.size()};
+            });
             auto copy = state::copy_kind(*kind, pair.control(from), pair.control(other(from)));
             if (!copy) {
                 refused = copy.error();
