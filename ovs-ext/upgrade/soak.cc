@@ -78,7 +78,7 @@ Status check_health(Pair& pair, Health& sampled) {
     }
     sampled.next = std::chrono::steady_clock::now() + kSample;
     const auto& policy = pair.settings.soak;
-    if (policy.silence > 0ms) {
+    if (policy.silence.count() > 0) {
         datapath::Bond bond;
         {
             std::lock_guard lock(pair.steering_mutex);
