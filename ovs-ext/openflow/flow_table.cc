@@ -155,7 +155,7 @@ Status decode_reply(std::span<const uint8_t> reply, CanonicalInstructions& instr
         mod.importance = flow.importance;
         canonicalize_match(given_match, match);
         flows.push_back({make_key(flow.table_id, flow.priority, match),
-                         make_flow_mod(mod, match, instructions.of(body.substr(statistics_length)))});
+                         make_flow_mod(mod, match, instructions.of(body.substr(statistics_length))), flows.size()});
         rest.remove_prefix(length);
     }
     return {};

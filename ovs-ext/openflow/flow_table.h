@@ -23,6 +23,7 @@ namespace hitless::openflow {
 struct Flow {
     std::string key;        // table (1 byte), priority (2, network order), match: orders flows, and names one among all
     std::string flow_mod;   // OFPT_FLOW_MOD with OFPFC_ADD and transaction id 0
+    size_t place = 0;       // among the flows that the switch told of, in the order in which it did
 
     bool operator==(const Flow&) const = default;
 };
@@ -37,6 +38,7 @@ struct FlowEvent {
     What what;
     std::string key;
     uint64_t cookie = 0;   // network order
+    size_t place = 0;      // among the events that were read
 };
 
 // Reads flows as one switch tells of them: the lengths of tun_metadata fields are the switch's own (its TLV map).
@@ -48,7 +50,9 @@ class FlowReader {
     ~FlowReader();
 
     // All flows that the switch shows, of all tables, sorted by key. Read table by table, so that the switch forwards packets
-    // between two of them and what has come is decoded while it writes the next.
+    // between two of them and what has come is decoded while it writes the next. It tells of a table's flows in the order in which
+    // it looks for the one that applies, as far as they overlap at equal priority (ofproto.c and classifier.c in OVS 3.1: both walk
+    // through the groups of flows of one mask; of those that go as high in priority, the one that was made first comes first).
     Result<std::vector<Flow>> read_all(Connection& connection) const;
 
     // The flows of these 'events' (Changed; the keys differ) that there are now, sorted by key.

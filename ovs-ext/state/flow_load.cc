@@ -1,5 +1,7 @@
 #include "state/flow_load.h"
 
+#include <algorithm>
+
 #include "openflow/flow_table.h"
 #include "state/bridge_key.h"
 
@@ -25,7 +27,7 @@ Status send_bundles(openflow::Connection& connection, const std::vector<Message>
 }  // namespace
 
 Status load_flows(instance::Control& to, const Changes& changes, FlowTimeouts timeouts) {
-    for (const auto& [bridge, part] : by_bridge(changes)) {
+    for (auto& [bridge, part] : by_bridge(changes)) {
         openflow::Connection* connection = TRY(to.openflow(bridge));
         std::vector<Message> messages;
         messages.reserve(part.remove.size() + part.change.size() + part.add.size());
@@ -43,6 +45,8 @@ Status load_flows(instance::Control& to, const Changes& changes, FlowTimeouts ti
         for (const Entry* entry : part.change) {
             append(*entry, false);
         }
+        // Of flows that overlap at equal priority the one applies whose mask was first in the table: see FlowReader::read_all().
+        std::ranges::stable_sort(part.add, {}, &Entry::place);
         for (const Entry* entry : part.add) {
             append(*entry, true);
         }

@@ -27,7 +27,7 @@ Entry as_of(const TimedFlows::Flow& flow, Time now) {
         auto left = std::chrono::ceil<seconds>(flow.end - now).count();
         timeouts.hard = static_cast<uint16_t>(std::clamp<int64_t>(left, 1, timeouts.hard));
     }
-    return {flow.entry.key, openflow::with_timeouts(flow.entry.value, timeouts)};
+    return {flow.entry.key, openflow::with_timeouts(flow.entry.value, timeouts), flow.entry.place};
 }
 
 void set_ends(instance::Control& from, std::span<TimedFlows::Flow> flows) {

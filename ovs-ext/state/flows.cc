@@ -1,6 +1,7 @@
 #include "state/flows.h"
 
 #include <algorithm>
+#include <span>
 #include <unordered_map>
 
 #include "openflow/watch.h"
@@ -23,7 +24,7 @@ constexpr size_t dump_share = 4;
 constexpr size_t reread_always = 50;
 
 Entry to_entry(const std::string& bridge, Flow flow) {
-    return {bridge_key(bridge, flow.key), std::move(flow.flow_mod)};
+    return {bridge_key(bridge, flow.key), std::move(flow.flow_mod), flow.place};
 }
 
 Result<Snapshot> dump_bridge(instance::Control& from, const std::string& bridge) {
@@ -36,6 +37,12 @@ Result<Snapshot> dump_bridge(instance::Control& from, const std::string& bridge)
         snapshot.push_back(to_entry(bridge, std::move(flow)));
     }
     return snapshot;
+}
+
+// A place after those of all 'entries'.
+uint64_t place_after(std::span<const Entry> entries) {
+    auto last = std::ranges::max_element(entries, {}, &Entry::place);
+    return last == entries.end() ? 0 : last->place + 1;
 }
 
 // Makes 'now' (entries of the keys 'dirty') of what 'last' says of these keys; a key without an entry is gone. All sorted.
@@ -116,9 +123,10 @@ struct Flows::Watch {
     // Takes in all that has changed up to now. False: it is not known.
     bool sync() { return connection && connection->send({}) && !lost; }
 
-    // The last event of each flow, sorted by key; nothing when the monitor has lost some.
+    // The last event of each flow, with its place among all, sorted by key; nothing when the monitor has lost some.
     std::optional<std::vector<FlowEvent>> events(const FlowReader& reader) {
         std::unordered_map<std::string, FlowEvent> latest;
+        size_t place = 0;
         for (const Message& update : updates) {
             auto events = reader.events(update);
             if (!events) {
@@ -128,6 +136,7 @@ struct Flows::Watch {
                 if (event.what == FlowEvent::What::Lost) {
                     return std::nullopt;
                 }
+                event.place = place++;
                 latest.insert_or_assign(event.key, event);
             }
         }
@@ -232,8 +241,13 @@ Status Flows::update_bridge(instance::Control& from, const std::string& bridge, 
             reread.push_back(std::move(event));
         }
     }
+    // New flows come after those that were there, in the order of the events.
+    uint64_t next_place = place_after(std::span(last).subspan(begin, end - begin));
     Snapshot now;
+    auto event = reread.begin();
     for (Flow& flow : TRY(reader->read(*connection, reread))) {
+        event = std::find_if(event, reread.end(), [&](const FlowEvent& e) { return e.key == flow.key; });
+        flow.place = next_place + event->place;
         now.push_back(to_entry(bridge, std::move(flow)));
     }
     apply(last, dirty, std::move(now));

@@ -26,8 +26,11 @@ namespace hitless::state {
 struct Entry {
     std::string key;
     std::string value;
+    // Where the order of making entries matters: those of lower places, in the snapshot it comes from, are made first. Says nothing
+    // of what the entry is like.
+    uint64_t place = 0;
 
-    bool operator==(const Entry&) const = default;
+    bool operator==(const Entry& other) const { return key == other.key && value == other.value; }
 };
 
 // All entries of a kind, sorted by key, keys unique.

@@ -160,6 +160,14 @@ TEST_F(CopyTest, VerifyChangesNothing) {
     EXPECT_EQ(verify(kind, a, b, {.rounds = 1, .examples = 1})->examples.size(), 1u);
 }
 
+TEST(Diff, APlaceIsNoDifferenceAndGoesAlongWithWhatIsAdded) {
+    Snapshot from{{"a", "1", 7}, {"b", "1", 3}}, to{{"a", "1", 5}};
+    Changes changes = diff(from, to);
+    ASSERT_THAT(changes.add, ElementsAre(Entry{"b", "1"}));
+    EXPECT_EQ(changes.size(), 1u);
+    EXPECT_EQ(changes.add[0].place, 3u);
+}
+
 TEST(ApplyChanges, UndoesTheDifference) {
     Snapshot from{{"a", "1"}, {"c", "2"}, {"d", "3"}, {"f", "4"}}, to{{"b", "1"}, {"c", "x"}, {"d", "3"}, {"e", ""}, {"g", ""}};
     apply_changes(to, diff(from, to));
