@@ -9,7 +9,7 @@
 namespace hitless::ovsdb {
 namespace {
 
-// Tables whose rows are the active instance's own.
+// Tables whose rows are the active instance's own; no configuration of theirs is carried.
 const std::set<std::string> own_tables = {"Controller", "Manager", "SSL"};
 
 // Columns that ovs-vswitchd writes and that say how things are (ovs-vswitchd.conf.db(5)), carried from B.
@@ -23,6 +23,7 @@ const Columns status_columns = {
       "cfm_remote_opstate", "duplex", "error", "lacp_current", "link_resets", "link_speed", "link_state", "mac_in_use",
       "mtu", "ofport", "statistics", "status"}},
     {"Mirror", {"statistics"}},
+    {"Controller", {"is_connected", "role", "status"}},   // B's have the same uuids; its sessions are those with the controllers
 };
 
 // More columns that are not configuration, or that are B's own.
@@ -151,9 +152,6 @@ CarriedColumns carried_columns(const Json::Value& operators_schema, const Json::
     for (auto table = tables.begin(); table != tables.end(); ++table) {
         std::string name = table.name();
         const Json::Value& b_columns = b_schema["tables"][name]["columns"];
-        if (own_tables.count(name)) {
-            continue;
-        }
         const Json::Value& columns = (*table)["columns"];
         for (auto column = columns.begin(); column != columns.end(); ++column) {
             if (!b_columns.isMember(column.name())) {
@@ -161,12 +159,20 @@ CarriedColumns carried_columns(const Json::Value& operators_schema, const Json::
             }
             if (holds(status_columns, name, column.name())) {
                 carried.status[name].insert(column.name());
-            } else if (!holds(not_configuration, name, column.name()) && !(*column)["ephemeral"].asBool()) {
+            } else if (!own_tables.count(name) && !holds(not_configuration, name, column.name()) &&
+                       !(*column)["ephemeral"].asBool()) {
                 carried.configuration[name].insert(column.name());
             }
         }
     }
     return carried;
+}
+
+Columns with_rows_of(Columns configuration, const Columns& status) {
+    for (const auto& [table, names] : status) {
+        configuration.try_emplace(table);
+    }
+    return configuration;
 }
 
 Json::Value monitor_requests(const Columns& columns) {

@@ -28,6 +28,9 @@ struct CarriedColumns {
 };
 CarriedColumns carried_columns(const Json::Value& operators_schema, const Json::Value& b_schema);
 
+// 'configuration', and no columns of the other tables of 'status': of these is told which rows there are.
+Columns with_rows_of(Columns configuration, const Columns& status);
+
 // What a monitor of 'columns' asks for.
 Json::Value monitor_requests(const Columns& columns);
 

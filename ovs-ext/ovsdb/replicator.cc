@@ -129,7 +129,7 @@ Status Replicator::Worker::connect() {
     Json::Value b_schema = TRY(b.get_schema(open_vswitch));
     columns_ = carried_columns(TRY(operators.get_schema(open_vswitch)), b_schema);
     roots_ = root_tables(b_schema);
-    TRY(operators_.open(std::move(operators), columns_.configuration));
+    TRY(operators_.open(std::move(operators), with_rows_of(columns_.configuration, columns_.status)));
     TRY(b_.open(std::move(b), merged(columns_.configuration, columns_.status)));
     return read_operators_status();
 }

@@ -131,5 +131,14 @@ TEST(Replication, OnlyColumnsOfBothSchemasAreCarriedAndNotWhatIsBsOwn) {
     EXPECT_EQ(monitor_requests(carried.configuration), parse(R"({"Bridge":{"columns":["name"]}})"));
 }
 
+TEST(Replication, OfControllersTheStatusIsCarriedBackAndNothingElse) {
+    auto schema = parse(R"({"tables":{"Bridge":{"columns":{"name":{}}},
+                            "Controller":{"columns":{"target":{},"is_connected":{"ephemeral":true}}}}})");
+    auto carried = carried_columns(schema, schema);
+    EXPECT_EQ(carried.configuration, (Columns{{"Bridge", {"name"}}}));
+    EXPECT_EQ(carried.status, (Columns{{"Controller", {"is_connected"}}}));
+    EXPECT_EQ(with_rows_of(carried.configuration, carried.status), (Columns{{"Bridge", {"name"}}, {"Controller", {}}}));
+}
+
 }  // namespace
 }  // namespace hitless::ovsdb
