@@ -75,6 +75,18 @@ void add_bridge_operations(const BridgeConfig& bridge, const BridgePlan& plan, s
     }
 }
 
+Status add_plan_operations(const Client& b, const SwitchConfig& config, const ClonePlan& plan,
+                           std::vector<Json::Value>& operations) {
+    for (const auto& [name, bridge_plan] : plan) {
+        const BridgeConfig* bridge = config.find_bridge(name);
+        if (!bridge) {
+            return make_error("ovsdb-server {}: no bridge {} in the copy of the database", b.path(), name);
+        }
+        add_bridge_operations(*bridge, bridge_plan, operations);
+    }
+    return {};
+}
+
 }  // namespace
 
 const std::vector<std::string>& keys_not_cloned() {
@@ -140,13 +152,14 @@ Status prepare(Client& b, const ClonePlan& plan) {
     std::vector<Json::Value> operations = {update(open_vswitch, Json::arrayValue, root),
                                            update("Interface", Json::arrayValue, interface),
                                            update("Interface", where, failed)};
-    for (const auto& [name, bridge_plan] : plan) {
-        const BridgeConfig* bridge = config.find_bridge(name);
-        if (!bridge) {
-            return make_error("ovsdb-server {}: no bridge {} in the copy of the database", b.path(), name);
-        }
-        add_bridge_operations(*bridge, bridge_plan, operations);
-    }
+    TRY(add_plan_operations(b, config, plan, operations));
+    TRY(b.transact(open_vswitch, operations));
+    return {};
+}
+
+Status pin_bridges(Client& b, const ClonePlan& plan) {
+    std::vector<Json::Value> operations;
+    TRY(add_plan_operations(b, TRY(read_switch_config(b)), plan, operations));
     TRY(b.transact(open_vswitch, operations));
     return {};
 }

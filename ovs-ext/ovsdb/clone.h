@@ -48,6 +48,9 @@ Result<ClonePlan> plan_clone(const SwitchConfig& a, const std::string& rundir);
 // Error when a bridge of the plan is not there.
 Status prepare(Client& b, const ClonePlan& plan);
 
+// The bridges' part of it, on a B that runs.
+Status pin_bridges(Client& b, const ClonePlan& plan);
+
 // Gives the controllers of 'bridge' these targets, one each, in the order of BridgeConfig::controllers; all their other
 // settings stay. With another number of targets than there are controllers, new ones with default settings replace them all. One transaction with
 // fail_mode (nullopt: none).

@@ -128,6 +128,9 @@ Status Replicator::Worker::connect() {
     Client b = TRY(Client::connect(options_.b_server));
     Json::Value b_schema = TRY(b.get_schema(open_vswitch));
     columns_ = carried_columns(TRY(operators.get_schema(open_vswitch)), b_schema);
+    if (options_.b_stands_by) {
+        columns_.configuration["Interface"].insert("ofport");   // of a new port, B's switch takes it for what it shall be
+    }
     roots_ = root_tables(b_schema);
     TRY(operators_.open(std::move(operators), with_rows_of(columns_.configuration, columns_.status)));
     TRY(b_.open(std::move(b), merged(columns_.configuration, columns_.status)));
@@ -211,6 +214,9 @@ void Replicator::Worker::tell_of_opened() {
 }
 
 Status Replicator::Worker::carry_status() {
+    if (options_.b_stands_by) {
+        return {};
+    }
     auto operations = status_change(b_.contents, operators_.contents, columns_.status, offsets_, carried_);
     if (operations.empty()) {
         return {};

@@ -15,6 +15,8 @@ namespace hitless::ovsdb {
 
 struct ReplicatorOptions {
     std::string operators_server, b_server;   // paths of the ovsdb-servers' sockets
+    // A is the active instance: nothing is carried back, and B's ports get the OpenFlow port numbers that A has given.
+    bool b_stands_by = false;
 
     // Called on the replicator's thread (during start(): on the caller's).
     //

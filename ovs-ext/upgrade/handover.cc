@@ -309,8 +309,8 @@ Status run_hold(Step& step, Side from) {
         auto stopped = pair.replicator->stop();
         pair.replicator.reset();   // its thread has ended, whatever it says
         TRY(std::move(stopped));
-        TRY(check_caught_up(step));
     }
+    TRY(check_same_bridges(step));
     if (from == Side::B) {
         forget_timed_flows(step);
     }

@@ -171,10 +171,10 @@ Status catch_up(Step& step) {
     return {};
 }
 
-Status check_caught_up(Step& step) {
+Status check_same_bridges(Step& step) {
     auto now = names_of(TRY(operators_config(step.pair)));
     if (now != step.pair.bridge_names()) {
-        return make_error("bridges were added or removed while B's state was copied to A: repeat hitless/return");
+        return make_error("bridges were added or removed while state was copied: repeat the command");
     }
     return {};
 }

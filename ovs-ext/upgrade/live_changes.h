@@ -16,7 +16,8 @@ Status follow_changes(Pair& pair, const Places& places);
 // other ports.
 Status catch_up(Step& step);
 
-// With the replicator stopped: an Error when bridges came or went since catch_up(), of which nothing has been copied.
-Status check_caught_up(Step& step);
+// Before the hold, with the replicator stopped: an Error when bridges came or went since the copy began, of which nothing has been
+// copied.
+Status check_same_bridges(Step& step);
 
 }  // namespace hitless::upgrade

@@ -2,7 +2,10 @@
 // conductor's thread.
 #pragma once
 
+#include <span>
+
 #include "control/front.h"
+#include "ovsdb/clone.h"
 #include "upgrade/conductor.h"
 #include "upgrade/pair.h"
 
@@ -49,6 +52,10 @@ datapath::SteeringOptions steering_options(const Pair& pair, const Places& place
 // A release gives an instance no more than its sockets have room for.
 void pace_releases(Pair& pair);
 void open_control(Pair& pair, const Places& places);
+// The neighbours of taps among 'ports' outlast the change of A's processes.
+Status keep_neighbours(Step& step, std::span<const datapath::Port> ports);
+// How B is to have the bridges of pair.config, with pair.controllers parked.
+Result<ovsdb::ClonePlan> clone_plan(const Pair& pair, const Places& places);
 // A is kept from its controllers: a stand-in answers it.
 Status shut_gate(Pair& pair, const Places& places);
 // B's bridges connect to the operator's controllers.

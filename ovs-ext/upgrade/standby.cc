@@ -14,22 +14,16 @@ namespace {
 using namespace std::chrono_literals;
 
 // Settings of the host for the time of the pair; each is in the journal before it is changed.
-Status change_host_settings(Step& step) {
-    std::vector<std::pair<std::string, std::string>> wanted = {{datapath::rcu_expedited, "1"}};
-    for (const auto& port : step.pair.ports) {
-        if (port.tap) {
-            for (const auto& path : datapath::neighbour_settings(port.name)) {
-                wanted.push_back({path, "0"});
-            }
-        }
-    }
+Status change_host_settings(Step& step, const std::vector<std::pair<std::string, std::string>>& wanted) {
     auto& pair = step.pair;
     std::vector<std::pair<std::string, std::string>> old;
     for (const auto& [path, value] : wanted) {
         old.emplace_back(path, TRY(datapath::read_setting(path)));
         TRY(step.journal.add_host_change(path, old.back().second));
     }
-    TRY(pair.change_record(step.places, [&](PairRecord& record) { record.settings = old; }));
+    TRY(pair.change_record(step.places, [&](PairRecord& record) {
+        record.settings.insert(record.settings.end(), old.begin(), old.end());
+    }));
     FAULT_POINT("standby.settings");
     for (const auto& [path, value] : wanted) {
         auto set = pair.host_settings.set(path, value);
@@ -83,7 +77,6 @@ Status attach(Step& step) {
     return pair.steering->learn_tcp(true);
 }
 
-// What B's clone of the operator's configuration is.
 Status make_database(Step& step, const std::string& operators_socket) {
     auto& pair = step.pair;
     ovsdb::CloneOptions clone;
@@ -93,12 +86,7 @@ Status make_database(Step& step, const std::string& operators_socket) {
     TRY(ovsdb::make_clone(clone));
     TRY(pair.b->start_database());
     auto client = TRY(ovsdb::Client::connect(pair.b->database_socket()));
-    auto plan = TRY(ovsdb::plan_clone(pair.config, step.places.b_rundir().string()));
-    for (const auto& bridge : pair.controllers.bridges) {
-        plan[bridge.bridge].targets = bridge.parked.targets;
-        plan[bridge.bridge].fail_mode = bridge.parked.fail_mode;
-    }
-    return ovsdb::prepare(client, plan);
+    return ovsdb::prepare(client, TRY(clone_plan(pair, step.places)));
 }
 
 Status start_b(Step& step, const std::string& operators_socket) {
@@ -117,33 +105,6 @@ Status start_b(Step& step, const std::string& operators_socket) {
     pair.publish();
     auto client = TRY(ovsdb::Client::connect(pair.b->database_socket()));
     return ovsdb::wait_configured(client, 30s);
-}
-
-// The same ports under the same numbers: else the copied flows would mean other ports.
-Status compare_ports(Step& step) {
-    auto client = TRY(ovsdb::Client::connect(step.pair.b->database_socket()));
-    auto b = TRY(ovsdb::read_switch_config(client));
-    for (const auto& bridge : step.pair.config.bridges) {
-        const auto* twin = b.find_bridge(bridge.name);
-        if (!twin || twin->datapath_id != bridge.datapath_id) {
-            return make_error("bridge {}: B has not got it with the same datapath id", bridge.name);
-        }
-        for (const auto& port : bridge.ports) {
-            for (const auto& interface : port.interfaces) {
-                bool found = false;
-                for (const auto& b_port : twin->ports) {
-                    for (const auto& b_interface : b_port.interfaces) {
-                        found |= b_interface.name == interface.name && b_interface.ofport == interface.ofport;
-                    }
-                }
-                if (!found) {
-                    return make_error("interface {}: B has not got it with the same OpenFlow port number {}",
-                                      interface.name, interface.ofport.value_or(-1));
-                }
-            }
-        }
-    }
-    return {};
 }
 
 }  // namespace
@@ -178,6 +139,27 @@ void pace_releases(Pair& pair) {
     });
 }
 
+Status keep_neighbours(Step& step, std::span<const datapath::Port> ports) {
+    std::vector<std::pair<std::string, std::string>> wanted;
+    for (const auto& port : ports) {
+        if (port.tap) {
+            for (const auto& path : datapath::neighbour_settings(port.name)) {
+                wanted.emplace_back(path, "0");
+            }
+        }
+    }
+    return change_host_settings(step, wanted);
+}
+
+Result<ovsdb::ClonePlan> clone_plan(const Pair& pair, const Places& places) {
+    auto plan = TRY(ovsdb::plan_clone(pair.config, places.b_rundir().string()));
+    for (const auto& bridge : pair.controllers.bridges) {
+        plan[bridge.bridge].targets = bridge.parked.targets;
+        plan[bridge.bridge].fail_mode = bridge.parked.fail_mode;
+    }
+    return plan;
+}
+
 void open_control(Pair& pair, const Places& places) {
     pair.links.emplace(places.rundir.string(), places.b_rundir().string());
     pair.a_control.emplace(Side::A, pair.a_paths());
@@ -197,21 +179,14 @@ Status run_standby(Step& step) {
     TRY(begin_record(step));
     FAULT_POINT("standby.record");
     TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
-    TRY(change_host_settings(step));
+    TRY(change_host_settings(step, {{datapath::rcu_expedited, "1"}}));
+    TRY(keep_neighbours(step, pair.ports));
     TRY(attach(step));
     TRY(step.stop.check());
     TRY(start_b(step, operators_socket));
     TRY(step.stop.check());
-    {
-        std::lock_guard lock(pair.steering_mutex);
-        TRY(pair.steering->stitch());
-    }
     TRY(follow_routing(pair, step.places));
-    TRY(compare_ports(step));
-    pair.b_sockets = TRY(datapath::ProcessSockets::open(pair.b->process().pid()));
-    TRY(pair.b_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
     open_control(pair, step.places);
-    TRY(wait_for_tunnels(pair));
     return step.enter_role(Side::B, "standby");
 }
 

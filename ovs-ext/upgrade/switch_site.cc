@@ -1,14 +1,12 @@
 #include "upgrade/switch_site.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <thread>
 
 #include "base/fault.h"
 #include "openflow/continuation.h"
+#include "upgrade/judgement.h"
 #include "upgrade/live_changes.h"
-#include "upgrade/preflight.h"
+#include "upgrade/standby_changes.h"
 
 namespace hitless::upgrade {
 namespace {
@@ -16,50 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kSteeringLimit = 500ms;   // for who asks what the bond is
-constexpr auto kSetUpLimit = 3s;         // for a switch to set up its bridges
-
-// A is the daemon's neighbour: legs, programs and taps are made in the daemon's own namespace.
-Status check_namespace(const instance::OperatorSwitch& a) {
-    struct stat own;
-    if (::stat("/proc/self/ns/net", &own)) {
-        return make_errno_error(errno, "own network namespace");
-    }
-    if (TRY(a.process().network_namespace()) != own.st_ino) {
-        return make_error("ovs-vswitchd (process {}) runs in another network namespace than ovs-hitlessd: start the "
-                          "daemon in the switch's", a.process().pid());
-    }
-    return {};
-}
-
-struct Judgement {
-    ovsdb::SwitchConfig config;
-    control::ControllersPlan controllers;
-    Findings findings;   // of both
-};
-
-// What a switch says of its bridges goes with its database server, and comes back a second after that: the switch connects again.
-Result<ovsdb::SwitchConfig> read_config(ovsdb::Client& client) {
-    auto is_set_up = [](const ovsdb::BridgeConfig& bridge) { return bridge.datapath_id || bridge.datapath_type != "netdev"; };
-    for (auto deadline = std::chrono::steady_clock::now() + kSetUpLimit;; std::this_thread::sleep_for(kSetUpLimit / 50)) {
-        auto config = TRY(ovsdb::read_switch_config(client));
-        if (std::ranges::all_of(config.bridges, is_set_up) || std::chrono::steady_clock::now() >= deadline) {
-            return config;
-        }
-    }
-}
-
-Result<Judgement> judge(const instance::OperatorSwitch& a, const Places& places) {
-    TRY(check_namespace(a));
-    auto client = TRY(ovsdb::Client::connect(TRY(a.database_socket())));
-    Judgement judgement;
-    judgement.config = TRY(read_config(client));
-    judgement.findings = examine(judgement.config, a.command_line());
-    judgement.controllers = control::plan_controllers(controllers_of(judgement.config), places.b_rundir().string());
-    auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
-    append(judgement.findings.refusals, judgement.controllers.refusals);
-    append(judgement.findings.warnings, judgement.controllers.warnings);
-    return judgement;
-}
 
 }  // namespace
 
@@ -169,13 +123,7 @@ Status SwitchSite::preflight(const Update& update) {
         (void) journal_->warning(warning).ok();
     }
     update([&](Summary& summary) { summary.warnings = judgement.findings.warnings; });
-    if (!judgement.findings.refusals.empty()) {
-        std::string text = judgement.findings.refusals.front();
-        for (size_t i = 1; i < judgement.findings.refusals.size(); i++) {
-            text += "; " + judgement.findings.refusals[i];
-        }
-        return Error{text};
-    }
+    TRY(refuse(judgement.findings));
     auto pair = std::make_shared<Pair>(std::move(a));
     pair->a_version = TRY(instance::version_of(pair->a.running_image()));
     pair->config = std::move(judgement.config);
@@ -220,6 +168,7 @@ Status SwitchSite::act(Phase phase, const Request& request, StopFlag& stop, cons
     case Phase::standby:
         return run_standby(step);
     case Phase::copy:
+        TRY(bring_up_to_date(step));
         return run_copy(step, Side::A);
     case Phase::verify:
         return run_verify(step, Side::A);

@@ -1,0 +1,59 @@
+#include "upgrade/judgement.h"
+
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace hitless::upgrade {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kSetUpLimit = 3s;   // for a switch to set up its bridges
+
+// A is the daemon's neighbour: legs, programs and taps are made in the daemon's own namespace.
+Status check_namespace(const instance::OperatorSwitch& a) {
+    struct stat own;
+    if (::stat("/proc/self/ns/net", &own)) {
+        return make_errno_error(errno, "own network namespace");
+    }
+    if (TRY(a.process().network_namespace()) != own.st_ino) {
+        return make_error("ovs-vswitchd (process {}) runs in another network namespace than ovs-hitlessd: start the "
+                          "daemon in the switch's", a.process().pid());
+    }
+    return {};
+}
+
+// What a switch says of its bridges goes with its database server, and comes back a second after that: the switch connects again.
+Result<ovsdb::SwitchConfig> read_config(ovsdb::Client& client) {
+    auto is_set_up = [](const ovsdb::BridgeConfig& bridge) { return bridge.datapath_id || bridge.datapath_type != "netdev"; };
+    for (auto deadline = std::chrono::steady_clock::now() + kSetUpLimit;; std::this_thread::sleep_for(kSetUpLimit / 50)) {
+        auto config = TRY(ovsdb::read_switch_config(client));
+        if (std::ranges::all_of(config.bridges, is_set_up) || std::chrono::steady_clock::now() >= deadline) {
+            return config;
+        }
+    }
+}
+
+}  // namespace
+
+Result<Judgement> judge(const instance::OperatorSwitch& a, const Places& places) {
+    TRY(check_namespace(a));
+    auto client = TRY(ovsdb::Client::connect(TRY(a.database_socket())));
+    Judgement judgement;
+    judgement.config = TRY(read_config(client));
+    judgement.findings = examine(judgement.config, a.command_line());
+    judgement.controllers = control::plan_controllers(controllers_of(judgement.config), places.b_rundir().string());
+    auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+    append(judgement.findings.refusals, judgement.controllers.refusals);
+    append(judgement.findings.warnings, judgement.controllers.warnings);
+    return judgement;
+}
+
+Status refuse(const Findings& findings) {
+    return findings.refusals.empty() ? Status() : Status(Error{fmt::format("{}", fmt::join(findings.refusals, "; "))});
+}
+
+}  // namespace hitless::upgrade

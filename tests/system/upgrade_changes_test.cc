@@ -1,0 +1,164 @@
+// The operator's changes of the configuration while there are two instances, with hosts on veth pairs.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "upgrade_lab.h"
+
+namespace hitless::upgrade {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+using test::Command;
+using test::eventually;
+using Clock = std::chrono::steady_clock;
+
+class Changes : public testing::Test {
+  protected:
+    Changes() {
+        lab.vsctl({"add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev"});
+        for (int i = 1; i <= 3; i++) {
+            add_host("h" + std::to_string(i), "10.1.0." + std::to_string(i));
+        }
+        lab.vsctl({"add-port", "br0", "ph1", "--", "add-port", "br0", "ph3"});
+    }
+    ~Changes() override {
+        lab.run({"sh", "-c", "for b in $(ovs-vsctl list-br); do ovs-vsctl -t10 del-br $b; done"});   // with their taps
+        for (const char* host : {"h1", "h2", "h3"}) {
+            lab.run({"ip", "link", "delete", std::string("p") + host});
+            lab.run({"ip", "netns", "delete", host});
+        }
+    }
+    void add_host(const std::string& name, const std::string& address) {
+        lab.run({"ip", "netns", "add", name});
+        lab.run({"ip", "link", "add", "p" + name, "type", "veth", "peer", "name", "eth0", "netns", name});
+        lab.run({"ip", "link", "set", "p" + name, "up"});
+        lab.run({"ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv6.conf.eth0.disable_ipv6=1"});   // it speaks unasked
+        lab.run({"ip", "-n", name, "address", "add", address + "/24", "dev", "eth0"});
+        lab.run({"ip", "-n", name, "link", "set", "eth0", "up"});
+    }
+    std::string ping(const std::string& to) {
+        return lab.try_run({"ip", "netns", "exec", "h1", "ping", "-c5", "-i0.2", "-W1", to}).standard_output;
+    }
+    // ovs-vsctl that does not wait in vain for an instance.
+    void quick(Command command) {
+        auto begin = Clock::now();
+        lab.vsctl(std::move(command));
+        EXPECT_LT(Clock::now() - begin, 2s);
+    }
+    void add_bridge(const std::string& name) {
+        quick({"add-br", name, "--", "set", "bridge", name, "datapath_type=netdev"});
+        lab.ofctl({"add-flow", name, "cookie=7,priority=7,ip,actions=drop"});
+    }
+    uint64_t received(const std::string& host) {
+        return std::stoull(lab.run({"ip", "netns", "exec", host, "cat", "/sys/class/net/eth0/statistics/rx_packets"}));
+    }
+    std::string from_new() const { return "--from=" + lab.path("new"); }
+
+    test::UpgradeLab lab;
+};
+
+TEST_F(Changes, ReachBAtOnceAndAreThereAfterTheReturn) {
+    lab.hitless({"hitless/failover", from_new()});
+    EXPECT_THAT(ping("10.1.0.3"), HasSubstr(" 0% packet loss"));
+    EXPECT_THAT(ping("10.1.0.2"), HasSubstr("100% packet loss"));
+    quick({"add-port", "br0", "ph2"});
+    EXPECT_THAT(ping("10.1.0.2"), HasSubstr(" 0% packet loss"));
+    EXPECT_THAT(lab.hitless({"hitless/bond-show"}), HasSubstr("ph2"));
+    quick({"del-port", "br0", "ph3"});
+    EXPECT_THAT(ping("10.1.0.3"), HasSubstr("100% packet loss"));
+    quick({"add-port", "br0", "nosuch0"});
+    EXPECT_THAT(lab.vsctl({"get", "interface", "nosuch0", "error"}), HasSubstr("nosuch0"));
+    quick({"del-port", "br0", "nosuch0"});
+    quick({"add-port", "br0", "in0", "--", "set", "interface", "in0", "type=internal"});
+    lab.run({"ip", "address", "add", "10.1.0.9/24", "dev", "in0"});
+    lab.run({"ip", "link", "set", "in0", "up"});
+    EXPECT_THAT(ping("10.1.0.9"), HasSubstr(" 0% packet loss"));
+    add_bridge("brn");
+    EXPECT_EQ(lab.flows("brn", "7"), 1u);
+    quick({"set", "interface", "ph2", "external_ids:a=b"});
+
+    lab.hitless({"hitless/return"});
+    EXPECT_THAT(ping("10.1.0.2"), HasSubstr(" 0% packet loss"));
+    EXPECT_THAT(ping("10.1.0.9"), HasSubstr(" 0% packet loss"));
+    EXPECT_THAT(ping("10.1.0.3"), HasSubstr("100% packet loss"));
+    EXPECT_EQ(lab.flows("brn", "7"), 1u);
+    EXPECT_THAT(lab.vsctl({"list-ports", "br0"}), Not(HasSubstr("ph3")));
+}
+
+TEST_F(Changes, ReachAStandbyThatHasBeenReadyForLong) {
+    lab.hitless({"hitless/standby", from_new()});
+    quick({"add-port", "br0", "ph2", "--", "set", "interface", "ph2", "ofport_request=77"});
+    quick({"set", "interface", "ph2", "ofport_request=[]"});
+    quick({"del-port", "br0", "ph3"});
+    quick({"add-port", "br0", "in0", "--", "set", "interface", "in0", "type=internal"});
+    lab.run({"ip", "address", "add", "10.1.0.9/24", "dev", "in0"});
+    lab.run({"ip", "link", "set", "in0", "up"});
+    add_bridge("brn");
+    add_bridge("brc");
+    quick({"set-controller", "brc", "tcp:127.0.0.1:6653", "--", "set-fail-mode", "brc", "secure"});
+    lab.ofctl({"add-flow", "brc", "cookie=7,priority=7,ip,actions=drop"});
+    lab.hitless({"hitless/failover"});
+    for (const char* column : {"get bridge brn datapath_id", "get bridge brc datapath_id", "get interface ph2 ofport",
+                               "get interface in0 ofport"}) {
+        EXPECT_EQ(lab.run({"sh", "-c", std::string("ovs-vsctl --no-wait --db=unix:") + lab.path("run/hitless/b/db.sock ") + column}),
+                  lab.run({"sh", "-c", std::string("ovs-vsctl --no-wait ") + column}))
+            << column;
+    }
+    EXPECT_EQ(lab.vsctl({"get", "interface", "ph2", "ofport"}), "77\n");
+    for (const char* what : {"failed over", "returned"}) {
+        SCOPED_TRACE(what);
+        EXPECT_THAT(ping("10.1.0.2"), HasSubstr(" 0% packet loss"));
+        EXPECT_THAT(ping("10.1.0.9"), HasSubstr(" 0% packet loss"));
+        EXPECT_THAT(ping("10.1.0.3"), HasSubstr("100% packet loss"));
+        EXPECT_EQ(lab.flows("brn", "7"), 1u);
+        EXPECT_EQ(lab.flows("brc", "7"), 1u);
+        if (std::string(what) == "failed over") {
+            lab.hitless({"hitless/return", "--keep-standby"});
+        }
+    }
+    // B, which has stood by again, is to lose what is new.
+    quick({"del-br", "brn", "--", "del-br", "brc", "--", "del-port", "br0", "in0", "--", "add-port", "br0", "ph3"});
+    lab.hitless({"hitless/failover"});
+    EXPECT_EQ(lab.b_vsctl({"list-br"}), "br0\n");
+    EXPECT_THAT(ping("10.1.0.3"), HasSubstr(" 0% packet loss"));
+    lab.hitless({"hitless/return"});
+}
+
+TEST_F(Changes, OfSettingsAndMirrorsTakeEffectWhileBIsActive) {
+    auto mirrored = [&] {
+        auto before = received("h3");
+        EXPECT_THAT(ping("10.1.0.2"), HasSubstr(" 0% packet loss"));
+        return received("h3") >= before + 10;
+    };
+    auto table_size = [&] { return lab.run({"ovs-appctl", "fdb/stats-show", "br0"}); };
+    quick({"add-port", "br0", "ph2"});
+    ping("10.1.0.2");   // from now on it is not flooded
+    EXPECT_FALSE(mirrored());
+    lab.hitless({"hitless/failover", from_new()});
+    quick({"set", "bridge", "br0", "other_config:mac-table-size=77"});
+    EXPECT_THAT(table_size(), HasSubstr("77"));
+    quick({"--", "--id=@to", "get", "port", "ph3", "--", "--id=@m", "create", "mirror", "name=m", "select_all=true", "output_port=@to",
+           "--", "add", "bridge", "br0", "mirrors", "@m"});
+    EXPECT_TRUE(mirrored());
+    EXPECT_TRUE(eventually([&] { return lab.vsctl({"get", "mirror", "m", "statistics"}).find("tx_packets") != std::string::npos; }));
+    lab.hitless({"hitless/return"});
+    EXPECT_THAT(table_size(), HasSubstr("77"));
+    EXPECT_TRUE(mirrored());
+}
+
+TEST_F(Changes, StatisticsAreThoseOfTheActiveInstance) {
+    auto count = [&] { return std::stoull(lab.vsctl({"get", "interface", "ph1", "statistics:rx_packets"})); };
+    ping("10.1.0.3");
+    EXPECT_TRUE(eventually([&] { return count() >= 5; }));
+    lab.hitless({"hitless/failover", from_new()});
+    auto before = count();
+    ping("10.1.0.3");
+    EXPECT_TRUE(eventually([&] { return count() >= before + 5; }));
+    lab.hitless({"hitless/return"});
+    EXPECT_EQ(lab.vsctl({"get", "interface", "ph1", "link_state"}), "up\n");
+}
+
+}  // namespace
+}  // namespace hitless::upgrade
