@@ -137,11 +137,12 @@ Status prepare(Client& b, const ClonePlan& plan) {
     for (const auto& key : keys_not_cloned()) {
         config.other_config.erase(key);
     }
-    Json::Value root, interface, failed, unnumbered(Json::arrayValue);
+    Json::Value root, port, interface, failed, unnumbered(Json::arrayValue);
     root["other_config"] = from_map(config.other_config);
     root["manager_options"] = empty_set();
     root["ssl"] = empty_set();
     root["cur_cfg"] = static_cast<Json::Int64>(config.next_cfg - 1);
+    port["qos"] = empty_set();
     interface["error"] = empty_set();
     failed["ofport"] = empty_set();
     unnumbered.append("ofport");
@@ -150,6 +151,7 @@ Status prepare(Client& b, const ClonePlan& plan) {
     Json::Value where(Json::arrayValue);
     where.append(unnumbered);
     std::vector<Json::Value> operations = {update(open_vswitch, Json::arrayValue, root),
+                                           update("Port", Json::arrayValue, port),
                                            update("Interface", Json::arrayValue, interface),
                                            update("Interface", where, failed)};
     TRY(add_plan_operations(b, config, plan, operations));

@@ -44,7 +44,8 @@ using ClonePlan = std::map<std::string, BridgePlan>;   // by bridge
 Result<ClonePlan> plan_clone(const SwitchConfig& a, const std::string& rundir);
 
 // Carries 'plan' out on B's database, and takes out what must not be there: managers, SSL, keys that would hold B back
-// (other_config:flow-restore-wait), A's errors. After it cur_cfg is less than next_cfg, so that wait_configured() waits for B itself.
+// (other_config:flow-restore-wait), A's errors, and the ports' QoS: what B sends passes the queueing disciplines of A's devices, and
+// what waited in one of a leg's would be lost when packets return to A. After it cur_cfg is less than next_cfg, so that wait_configured() waits for B itself.
 // Error when a bridge of the plan is not there.
 Status prepare(Client& b, const ClonePlan& plan);
 

@@ -32,6 +32,7 @@ const Columns not_configuration = {
      {"db_version", "datapath_types", "dpdk_initialized", "dpdk_version", "iface_types", "manager_options", "ovs_version",
       "ssl", "statistics", "system_type", "system_version"}},
     {"Bridge", {"controller"}},
+    {"Port", {"qos"}},   // of A's devices: see clone.h
     {"Interface", {"ifindex"}},
     {"Datapath", {"capabilities", "datapath_version"}},
 };

@@ -70,7 +70,8 @@ void examine_port(const PortConfig& port, Findings& findings) {
                                                 port.name, *port.bond_mode));
     }
     if (port.has_qos) {
-        findings.warnings.push_back(fmt::format("port {}: while B is active its packets go to the default queue", port.name));
+        findings.warnings.push_back(fmt::format("port {}: its QoS stays as it is while B is active; a change takes effect when A is "
+                                                "active again", port.name));
     }
     for (const auto& interface : port.interfaces) {
         examine_interface(interface, findings);

@@ -321,6 +321,7 @@ TEST_F(Replication, BridgesQosAndMirrorsFollow) {
     EXPECT_EQ(b_.vsctl("get bridge br2 datapath_id"), a_.vsctl("get bridge br2 datapath_id"));
     EXPECT_EQ(b_.vsctl("--bare --columns=type list qos"), "linux-htb");
     EXPECT_EQ(b_.vsctl("--bare --columns=name list mirror"), "m1");
+    EXPECT_EQ(b_.vsctl("get port p1 qos"), "[]");   // that of A's device acts
     a_.vsctl("clear port p1 qos -- clear bridge br0 mirrors -- --all destroy qos -- --all destroy queue -- del-br br2");
     EXPECT_EQ(b_.vsctl("list qos"), "");
     EXPECT_EQ(b_.vsctl("list queue"), "");

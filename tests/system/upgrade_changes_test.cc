@@ -148,6 +148,20 @@ TEST_F(Changes, OfSettingsAndMirrorsTakeEffectWhileBIsActive) {
     EXPECT_TRUE(mirrored());
 }
 
+// What B sends passes the device's own queueing discipline; the leg must have none, in which packets would be lost on the way back.
+TEST_F(Changes, OfQosAreThereAfterTheReturnAndMeanwhileItStays) {
+    auto rate = [&] { return lab.run({"tc", "class", "show", "dev", "ph3"}); };
+    quick({"set", "port", "ph3", "qos=@q", "--", "--id=@q", "create", "qos", "type=linux-htb", "other-config:max-rate=8000000"});
+    ASSERT_TRUE(eventually([&] { return rate().find("ceil 8Mbit") != std::string::npos; })) << rate();
+    lab.hitless({"hitless/failover", from_new()});
+    EXPECT_THAT(rate(), HasSubstr("ceil 8Mbit"));
+    EXPECT_THAT(lab.run({"nsenter", "--net=" + lab.path("run/hitless/netns-b"), "tc", "qdisc", "show"}), Not(HasSubstr("htb")));
+    lab.run({"sh", "-c", "ovs-vsctl -t10 set qos $(ovs-vsctl get port ph3 qos) other-config:max-rate=4000000"});
+    EXPECT_THAT(ping("10.1.0.3"), HasSubstr(" 0% packet loss"));
+    lab.hitless({"hitless/return"});
+    EXPECT_TRUE(eventually([&] { return rate().find("ceil 4Mbit") != std::string::npos; })) << rate();
+}
+
 TEST_F(Changes, StatisticsAreThoseOfTheActiveInstance) {
     auto count = [&] { return std::stoull(lab.vsctl({"get", "interface", "ph1", "statistics:rx_packets"})); };
     ping("10.1.0.3");
