@@ -1,7 +1,10 @@
 // The operator's changes of the configuration while there are two instances, with hosts on veth pairs.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
+#include "base/fd.h"
 #include "upgrade_lab.h"
 
 namespace hitless::upgrade {
@@ -172,6 +175,68 @@ TEST_F(Changes, StatisticsAreThoseOfTheActiveInstance) {
     EXPECT_TRUE(eventually([&] { return count() >= before + 5; }));
     lab.hitless({"hitless/return"});
     EXPECT_EQ(lab.vsctl({"get", "interface", "ph1", "link_state"}), "up\n");
+}
+
+// What sFlow, NetFlow and IPFIX exporters send here.
+class Collector {
+  public:
+    Collector() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+        EXPECT_EQ(::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+        target_ = "targets=\"127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "\"";
+    }
+    const std::string& target() const { return target_; }
+    // Messages since the last call.
+    int count() {
+        char buffer[2048];
+        int n = 0;
+        while (::recv(socket_.get(), buffer, sizeof buffer, 0) > 0) {
+            n++;
+        }
+        return n;
+    }
+
+  private:
+    Fd socket_;
+    std::string target_;
+};
+
+TEST_F(Changes, ExportersOfTheActiveInstanceAloneSendToCollectors) {
+    Collector sflow, netflow, ipfix;
+    lab.vsctl({"--", "--id=@s", "create", "sflow", "agent=lo", sflow.target(), "sampling=1", "polling=1", "--", "--id=@n", "create",
+               "netflow", netflow.target(), "active_timeout=1", "--", "--id=@i", "create", "ipfix", ipfix.target(), "sampling=1",
+               "cache_active_timeout=1", "--", "set", "bridge", "br0", "sflow=@s", "netflow=@n", "ipfix=@i"});
+    auto configured = [](const std::string& text) { return std::ranges::count(text, '"'); };   // around each target
+    auto all_export = [&] {
+        bool s = false, n = false, i = false;
+        return eventually([&] {
+            ping("10.1.0.3");
+            s |= sflow.count() > 0;
+            n |= netflow.count() > 0;
+            i |= ipfix.count() > 0;
+            return s && n && i;
+        });
+    };
+    const Command targets = {"--columns=targets", "list", "sflow"};
+    EXPECT_TRUE(all_export());
+    auto before = lab.vsctl(targets);
+    EXPECT_GT(configured(before), 0);
+    lab.hitless({"hitless/failover", from_new()});
+    for (auto* collector : {&sflow, &netflow, &ipfix}) {
+        collector->count();
+    }
+    ping("10.1.0.3");
+    std::this_thread::sleep_for(2s);   // of two timeouts
+    // B, in a namespace of its own, has the configuration, and nobody whom it reaches.
+    EXPECT_EQ(lab.b_vsctl(targets), before);
+    EXPECT_EQ(sflow.count() + netflow.count() + ipfix.count(), 0);
+    lab.hitless({"hitless/return"});
+    EXPECT_TRUE(all_export());
+    EXPECT_EQ(lab.vsctl(targets), before);
 }
 
 }  // namespace
