@@ -47,12 +47,32 @@ struct Packet {
     uint64_t number, sent_ns;
 };
 
-struct TaggedHeader {
-    uint8_t destination[6], source[6];
-    uint16_t tpid, tci, ethertype;
-} __attribute__((packed));
-
 constexpr uint16_t experimental = 0x88b6;   // an ethertype
+
+void append(std::string& frame, uint16_t field) {
+    frame.push_back(static_cast<char>(field >> 8));
+    frame.push_back(static_cast<char>(field & 0xff));
+}
+
+// What follows the outer tag.
+std::string after_tag(const Traffic::Stream& stream) {
+    std::string head;
+    if (stream.inner_vlan) {
+        append(head, ETH_P_8021Q);
+        append(head, stream.inner_vlan);
+    }
+    append(head, experimental);
+    return head;
+}
+
+// Addresses, tags, ethertype.
+std::string frame_head(const Traffic::Stream& stream) {
+    std::string head(6, '\xff');   // to everybody
+    head += {2, 0, 0, 0, 7, static_cast<char>(stream.vlan)};
+    append(head, stream.inner_vlan ? ETH_P_8021AD : ETH_P_8021Q);
+    append(head, stream.vlan);
+    return head + after_tag(stream);
+}
 
 // Frames of eth0 there, of all protocols, with their VLAN tags told apart.
 Result<Fd> frame_socket(const std::string& network_namespace) {
@@ -73,8 +93,8 @@ Result<Fd> frame_socket(const std::string& network_namespace) {
     });
 }
 
-// The payload of the next frame of ours with this tag. 0: a frame of others. -1: none.
-ssize_t receive_tagged(int fd, uint16_t vlan, Packet& packet) {
+// The payload of the next frame of 'stream'. 0: a frame of others. -1: none.
+ssize_t receive_tagged(int fd, const Traffic::Stream& stream, Packet& packet) {
     char frame[65536];
     alignas(cmsghdr) char control[256];
     iovec io = {frame, sizeof frame};
@@ -90,17 +110,17 @@ ssize_t receive_tagged(int fd, uint16_t vlan, Packet& packet) {
     if (n < 0) {
         return -1;
     }
-    uint16_t ethertype;
-    std::memcpy(&ethertype, frame + 12, sizeof ethertype);
-    if (from.sll_pkttype == PACKET_OUTGOING || ethertype != htons(experimental) || n < 14 + static_cast<ssize_t>(sizeof packet)) {
+    std::string tail = after_tag(stream);   // the kernel has taken the outer tag out
+    if (from.sll_pkttype == PACKET_OUTGOING || n < static_cast<ssize_t>(12 + tail.size() + sizeof packet) ||
+        std::memcmp(frame + 12, tail.data(), tail.size())) {
         return 0;
     }
     for (cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
         tpacket_auxdata aux;
         if (c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA) {
             std::memcpy(&aux, CMSG_DATA(c), sizeof aux);
-            if ((aux.tp_status & TP_STATUS_VLAN_VALID) && (aux.tp_vlan_tci & 0xfff) == vlan) {
-                std::memcpy(&packet, frame + 14, sizeof packet);
+            if ((aux.tp_status & TP_STATUS_VLAN_VALID) && (aux.tp_vlan_tci & 0xfff) == stream.vlan) {
+                std::memcpy(&packet, frame + 12 + tail.size(), sizeof packet);
                 return n;
             }
         }
@@ -263,11 +283,9 @@ void Traffic::send() {
                 Packet packet = {line->sent, now_ns()};
                 size_t header = 0;
                 if (line->stream.vlan) {
-                    TaggedHeader tagged = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, {2, 0, 0, 0, 7, 1}, htons(ETH_P_8021Q),
-                                           htons(line->stream.vlan), htons(experimental)};
-                    tagged.source[5] = static_cast<uint8_t>(line->stream.vlan);
-                    header = sizeof tagged;
-                    std::memcpy(buffer, &tagged, header);
+                    std::string head = frame_head(line->stream);
+                    header = head.size();
+                    std::memcpy(buffer, head.data(), header);
                 }
                 std::memcpy(buffer + header, &packet, sizeof packet);
                 if (::send(line->sender.get(), buffer, line->stream.size, 0) < 0) {
@@ -285,7 +303,7 @@ void Traffic::receive_line(Line& line) {
     for (;;) {
         Packet packet;
         if (line.stream.vlan) {
-            ssize_t n = receive_tagged(line.receiver.get(), line.stream.vlan, packet);
+            ssize_t n = receive_tagged(line.receiver.get(), line.stream, packet);
             if (n == 0) {
                 continue;
             } else if (n < 0) {

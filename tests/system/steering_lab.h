@@ -57,7 +57,8 @@ class Traffic {
         std::string from_namespace, from_ip, to_namespace, to_ip;   // namespace "": ours
         size_t size = 64;
         double packets_per_second = 0;
-        uint16_t vlan = 0;      // not 0: frames with this VLAN tag instead of UDP, from eth0 to eth0
+        uint16_t vlan = 0;      // not 0: frames with this VLAN tag instead of UDP, from eth0 to eth0, neither IPv4 nor IPv6
+        uint16_t inner_vlan = 0;    // not 0: that is the tag of the service provider (802.1ad), and this the customer's
     };
     struct Count {
         uint64_t sent = 0, received = 0, lost = 0, duplicated = 0, reordered = 0;

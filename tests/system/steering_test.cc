@@ -46,6 +46,30 @@ TEST_P(SteeringTest, LosesAndReordersNothingInManyHandOvers) {
     ASSERT_OK(steering_->detach_all());
 }
 
+TEST_P(SteeringTest, LosesAndReordersNothingInAThousandTogglesInARow) {
+    attach();
+    ping_all();
+    auto traffic = must(Traffic::start(streams(2000)));
+    std::this_thread::sleep_for(100ms);
+    uint64_t held = 0, lost = 0;
+    for (int i = 0; i < 1000; i++) {
+        auto report = toggle(i % 2 ? Side::A : Side::B);
+        ASSERT_OK(report);
+        held += report->held;
+        lost += report->dropped + report->refused + report->late;
+    }
+    auto counts = traffic->stop();
+    print_times("8,000 packets/s");
+    EXPECT_EQ(lost, 0u);
+    EXPECT_GT(held, 0u);
+    for (const auto& count : counts) {
+        EXPECT_GT(count.sent, 1000u);
+        EXPECT_EQ(count.received, count.sent);
+        EXPECT_EQ(count.lost + count.duplicated + count.reordered, 0u);
+    }
+    ASSERT_OK(steering_->detach_all());
+}
+
 // The negative control: what the hold and the drain are for.
 TEST_P(SteeringTest, PlainFlipsLoseOrReorder) {
     attach();
@@ -387,7 +411,10 @@ TEST_P(SteeringTest, JumboFramesPass) {
 TEST_P(SteeringTest, TaggedFramesPass) {
     attach();
     std::string h1 = hosts_->path(1), h2 = hosts_->path(2);
-    auto traffic = must(Traffic::start({{h1, "", h2, "", 1000, 2000, 7}, {h2, "", h1, "", 64, 2000, 4094}}));
+    auto traffic = must(Traffic::start({{h1, "", h2, "", 1000, 2000, 7},
+                                        {h2, "", h1, "", 64, 2000, 4094},
+                                        {h1, "", h2, "", 1400, 1000, 9, 7},     // two tags
+                                        {h2, "", h1, "", 64, 1000, 9, 4094}}));
     std::this_thread::sleep_for(200ms);
     uint64_t held = 0;
     for (int i = 0; i < 20; i++) {
@@ -461,6 +488,34 @@ TEST_P(SteeringTest, PortsComeAndGo) {
     ping_all();
     ASSERT_OK(steering_->detach_all());
     EXPECT_EQ(devices(), before_);
+}
+
+// The others' packets notice nothing of it, whichever side is active.
+TEST_P(SteeringTest, TogglesLoseNothingWhilePortsComeAndGo) {
+    attach();
+    ping_all();
+    auto all = streams(2000);
+    auto traffic = must(Traffic::start({all[2], all[3]}));   // h1 and LOCAL
+    std::this_thread::sleep_for(100ms);
+    for (int i = 0; i < 10; i++) {
+        ASSERT_OK(steering_->remove_port("p2"));
+        ASSERT_OK(b_->vsctl({"del-port", "p2"}));
+        ASSERT_OK(toggle(i % 2 ? Side::A : Side::B));
+        ASSERT_OK(steering_->add_port({"p2", false}));
+        ASSERT_OK(b_->add_port("p2"));
+        sockets(*b_) = must(datapath::ProcessSockets::open(b_->pid()));
+        ASSERT_OK(sockets(*b_).enlarge_receive_buffers(64 << 20));
+        for (int more = 0; more < 4; more++) {
+            ASSERT_OK(toggle((i + more) % 2 ? Side::B : Side::A));
+        }
+    }
+    for (const auto& count : traffic->stop()) {
+        EXPECT_GT(count.sent, 1000u);
+        EXPECT_EQ(count.lost + count.duplicated + count.reordered, 0u);
+    }
+    ping_all();
+    ASSERT_EQ(steering_->bond().active, Side::A);
+    ASSERT_OK(steering_->detach_all());
 }
 
 TEST_P(SteeringTest, FailedAttachLeavesNothing) {
