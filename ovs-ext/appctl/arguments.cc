@@ -37,34 +37,29 @@ Result<std::vector<uint8_t>> bytes(const std::string& command, const std::string
     return bytes;
 }
 
+std::string usage_of(const std::string& command, const Accepts& accepts) {
+    auto usage = accepts.usage();
+    return usage.empty() ? command : command + " " + usage;
+}
+
 }  // namespace
 
 std::string Accepts::usage() const {
     std::string text;
-    if (from) {
-        text += "[--from=installed|DIR|FILE.deb|URL|apt[:VERSION]|release:NAME] [--sha256=HEX] [--signature=FILE|URL] ";
-    }
-    if (soak) {
-        text += "[--soak=SECONDS] ";
-    }
-    if (keep_standby) {
-        text += "[--keep-standby] ";
-    }
-    if (format) {
-        text += "[--format=table|json]";
-    }
-    if (count) {
-        text += " [N]";
-    }
-    if (kind) {
-        text += " [KIND]";
-    }
-    if (release) {
-        text += " RELEASE";
-    }
-    if (message) {
-        text += " BRIDGE MESSAGE";
-    }
+    auto add = [&text](bool accepted, std::string_view words) {
+        if (accepted) {
+            text += text.empty() ? "" : " ";
+            text += words;
+        }
+    };
+    add(from, "[--from=installed|DIR|FILE.deb|URL|apt[:VERSION]|release:NAME] [--sha256=HEX] [--signature=FILE|URL]");
+    add(soak, "[--soak=SECONDS]");
+    add(keep_standby, "[--keep-standby]");
+    add(format, "[--format=table|json]");
+    add(count, "[N]");
+    add(kind, "[KIND]");
+    add(release, "RELEASE");
+    add(message, "BRIDGE MESSAGE");
     return text;
 }
 
@@ -72,7 +67,7 @@ Result<Arguments> parse_arguments(const std::string& command, const Accepts& acc
                                   const std::vector<std::string>& arguments) {
     Arguments parsed;
     auto refuse = [&](const std::string& argument, std::string_view why) {
-        return make_error("{}: {} \"{}\"; usage: {} {}", command, why, argument, command, accepts.usage());
+        return make_error("{}: {} \"{}\"; usage: {}", command, why, argument, usage_of(command, accepts));
     };
     for (const auto& argument : arguments) {
         if (argument.size() > (accepts.message ? kMaxMessageDigits : kMaxArgumentBytes)) {
@@ -128,7 +123,7 @@ Result<Arguments> parse_arguments(const std::string& command, const Accepts& acc
         }
     }
     if ((accepts.message && parsed.message.empty()) || (accepts.release && parsed.release.empty())) {
-        return make_error("{}: an argument is missing; usage: {} {}", command, command, accepts.usage());
+        return make_error("{}: an argument is missing; usage: {}", command, usage_of(command, accepts));
     }
     return parsed;
 }
