@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -377,5 +378,16 @@ Result<ino_t> Process::network_namespace() const {
 }
 
 Result<Scheduling> Process::scheduling() const { return scheduling_of(pid_); }
+
+Status Process::set_nice(int nice) const {
+    std::error_code error;
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/task", error)) {
+        auto id = static_cast<id_t>(std::stoul(thread.path().filename().string()));
+        if (::setpriority(PRIO_PROCESS, id, nice) && errno != ESRCH) {   // a thread may end
+            return make_errno_error(errno, "process {}: niceness {}", pid_, nice);
+        }
+    }
+    return error ? make_error("process {}: has ended", pid_) : Status();
+}
 
 }  // namespace hitless

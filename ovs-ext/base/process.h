@@ -68,6 +68,7 @@ class Process {
     Result<std::map<std::string, std::string>> environment() const;
     Result<ino_t> network_namespace() const;             // inode, for comparison
     Result<Scheduling> scheduling() const;
+    Status set_nice(int nice) const;                     // of all its threads
 
   private:
     Process(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}

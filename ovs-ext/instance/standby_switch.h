@@ -19,7 +19,7 @@ struct StandbyOptions {
     std::filesystem::path vswitchd;                 // binaries to run
     std::filesystem::path ovsdb_server;
     std::vector<std::string> switch_options;        // as A's
-    Scheduling scheduling;                          // as A's: on a busy host another one takes fewer packets
+    Scheduling scheduling;                          // of its ovs-vswitchd, to begin with
 };
 
 class StandbySwitch {

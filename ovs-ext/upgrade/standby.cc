@@ -1,6 +1,8 @@
 // Phase standby: namespace, steering and legs, a clone of the database, B itself. A forwards all the time.
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "base/fault.h"
 #include "datapath/links.h"
 #include "ovsdb/clone.h"
@@ -118,6 +120,7 @@ instance::StandbyOptions standby_options(Pair& pair, const Places& places) {
     options.ovsdb_server = pair.release->ovsdb_server.value_or("ovsdb-server");
     options.switch_options = pair.a.command_line().switch_options;
     options.scheduling = pair.a.started_as().scheduling;
+    options.scheduling.nice = std::max(options.scheduling.nice, 0);   // it gives way to A while it is loaded, until release()
     return options;
 }
 

@@ -2,7 +2,14 @@
 #include "base/process.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <future>
+#include <thread>
 
 namespace hitless {
 namespace {
@@ -21,6 +28,33 @@ TEST(Process, ProgramsAreAsNiceAsTheyAreToBeAndOnTheirCpus) {
     EXPECT_EQ(*nice, std::to_string(ours->nice + 3) + "\n");
     EXPECT_EQ(*cpus, "1\n");
     EXPECT_EQ(*self->scheduling(), *ours) << "it is the program's alone";
+}
+
+TEST(Process, AllThreadsOfAProcessAreMadeNice) {
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    pid_t child = ::fork();
+    if (child == 0) {
+        std::promise<int> tid, end;
+        std::thread thread([&] {
+            tid.set_value(static_cast<int>(::syscall(SYS_gettid)));
+            end.get_future().wait();
+        });
+        int id = tid.get_future().get();
+        (void) !::write(ends[1], &id, sizeof id);
+        thread.join();   // until it is killed
+    }
+    int thread = 0;
+    ASSERT_EQ(::read(ends[0], &thread, sizeof thread), static_cast<ssize_t>(sizeof thread));
+    auto process = Process::open(child);
+    EXPECT_TRUE(process->set_nice(7));
+    EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(child)), 7);
+    EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(thread)), 7);
+    EXPECT_TRUE(process->signal(SIGKILL));
+    ::waitpid(child, nullptr, 0);
+    EXPECT_FALSE(process->set_nice(7));
+    ::close(ends[0]);
+    ::close(ends[1]);
 }
 
 }  // namespace
