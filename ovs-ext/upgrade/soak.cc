@@ -28,7 +28,8 @@ Totals totals(const datapath::Bond& bond, Side side) {
 
 Status check_forwarding(const datapath::Bond& bond, const journal::SoakPolicy& policy, Health& sampled) {
     auto now = std::chrono::steady_clock::now();
-    if (sampled.usual_ratio == 0) {
+    if (sampled.usual_ratio == 0) {   // the first look
+        sampled.forwarded = now;
         Totals a = totals(bond, Side::A);
         sampled.usual_ratio = a.received ? static_cast<double>(a.sent) / static_cast<double>(a.received) : -1;
     }
