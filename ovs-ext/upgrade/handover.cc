@@ -149,9 +149,6 @@ Result<datapath::ReleaseReport> release(Step& step, Side to) {
     if (!lock.owns_lock()) {
         lock = std::unique_lock(pair.steering_mutex);
     }
-    if (to == Side::B) {
-        (void) pair.b->process().set_nice(pair.a.started_as().scheduling.nice).ok();   // on a busy host it would take fewer packets than A
-    }
     auto released = pair.steering->release(to);
     auto waited = duration_cast<microseconds>(Clock::now() - pair.halted_at);
     if (!released) {   // the packets may go there all the same: too late, or not all of the held ones
@@ -324,6 +321,9 @@ Status run_hold(Step& step, Side from) {
         TRY(arm(step, from));
         auto& sockets = from == Side::A ? *pair.a_sockets : *pair.b_sockets;
         TRY(wait_until_quiet(sockets, from));
+        if (from == Side::A) {
+            (void) pair.b->process().set_nice(pair.a.started_as().scheduling.nice).ok();   // on a busy host it would take fewer packets than A
+        }
         TRY(halt(pair));
         FAULT_POINT("hold.halted");
         auto halted = duration_cast<microseconds>(Clock::now() - pair.halted_at);
