@@ -165,7 +165,8 @@ struct Commands::Impl {
     }
 
     Result<std::string> give_releases(const Arguments& arguments, const Result<upgrade::ReleaseReport>& report) {
-        return text_of(arguments.format, releases_table(TRY(report)), releases_json(TRY(report)));
+        const auto given = TRY(report);
+        return text_of(arguments.format, releases_table(given), releases_json(given));
     }
 
     Result<std::string> release_list(const Arguments& arguments) { return give_releases(arguments, inspector.releases()); }

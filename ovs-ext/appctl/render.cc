@@ -54,9 +54,13 @@ std::string progress_text(const upgrade::Progress& progress) {
 
 std::string phase_lines(const upgrade::Summary& summary) {
     std::string out = fmt::format("\n  {:<12} {:>12}\n", "phase", "time");
+    std::string under_way = "  under way";
+    if (summary.progress) {
+        under_way += ": " + progress_text(*summary.progress);
+    }
     for (const auto& record : summary.phases) {
         out += fmt::format("  {:<12} {:>9.1f} ms{}\n", to_string(record.phase), milliseconds(record.duration),
-                           record.running ? "  under way" + (summary.progress ? ": " + progress_text(*summary.progress) : "") : record.error.empty() ? "" : "  failed");
+                           record.running ? under_way : record.error.empty() ? "" : "  failed");
     }
     return out;
 }

@@ -220,13 +220,10 @@ Status open_staging(const fs::path& staging, const fs::path& tree) {
 
 // Whether what a URL names can be verified at all, before anything is downloaded.
 Status check_demands(const Request& request, const Sources& sources) {
-    if (request.signature || (sources.unverified && !request.sha256)) {
+    if (request.signature || !request.sha256 || sources.unverified) {   // without a digest, a signature is beside it
         return {};
     }
-    if (!request.sha256) {
-        return {};   // its signature is beside it
-    }
-    if (auto status = check_trusted(sources.control_socket); !status && !sources.unverified) {
+    if (auto status = check_trusted(sources.control_socket); !status) {
         return make_error("--sha256 alone does not verify it, as not only root can ask for it: give --signature ({})",
                           status.error().message);
     }

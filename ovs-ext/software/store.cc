@@ -139,7 +139,10 @@ Result<KeptRelease> Store::keep(const Release& release, const fs::path& name) {
     KeptRelease kept{release, std::chrono::duration_cast<std::chrono::milliseconds>(
                                   std::chrono::system_clock::now().time_since_epoch())};
     std::error_code error;
-    if (!read(directory)) {
+    if (auto known = read(directory)) {   // as it was named first, but the newest
+        known->kept_since = kept.kept_since;
+        TRY(write_about(directory, *known));
+    } else {
         TRY(remove_directory(directory));
         TRY(remove_directory(partial));
         if (!fs::create_directory(partial, error)) {
@@ -157,10 +160,6 @@ Result<KeptRelease> Store::keep(const Release& release, const fs::path& name) {
         if (error) {
             return make_error("{}: cannot be renamed: {}", partial.string(), error.message());
         }
-    } else {   // as it was named first, but the newest
-        auto known = *read(directory);
-        known.kept_since = kept.kept_since;
-        TRY(write_about(directory, known));
     }
     auto now = read(directory);
     return now ? Result<KeptRelease>(*now) : make_error("{}: is not readable", directory.string());
