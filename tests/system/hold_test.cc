@@ -13,9 +13,6 @@ class SmallHold : public ::testing::Test {
             GTEST_SKIP() << "to be run by tests/in-namespaces";
         }
         lab_ = std::make_unique<TrafficLab>();
-        // The database is there from the first operation on.
-        lab_->checked({"ovs-appctl", "hitless/standby"});
-        lab_->checked({"ovs-appctl", "hitless/abort"});
     }
 
     // Connections through NAT: to look through them all takes the instances some ten milliseconds of the hold.

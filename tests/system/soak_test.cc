@@ -52,13 +52,13 @@ TEST_F(InTheSoak, WhenBLooksHealthyButForwardsNothingPacketsGoByAAgain) {
 
 TEST_F(InTheSoak, WhenBGrowsBeyondThePolicyPacketsGoByAAgain) {
     make_lab();
-    configure({{"soak-memory-megabytes", "8"}});
+    lab().configure({{"soak-memory-megabytes", "8"}});
     run([this] { fill_b(); }, "MB of memory, and took", 100);
 }
 
 TEST_F(InTheSoak, WhatThePolicyDoesNotWatchFailsNobody) {
     make_lab();
-    configure({{"soak-silence-ms", "0"}, {"soak-memory-megabytes", "0"}});
+    lab().configure({{"soak-silence-ms", "0"}, {"soak-memory-megabytes", "0"}});
     LabTraffic traffic(lab());
     auto done = upgrade_into_soak();
     fill_b();

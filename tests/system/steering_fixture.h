@@ -141,6 +141,20 @@ class SteeringTest : public ::testing::TestWithParam<TcMethod> {
         return report;
     }
 
+    // So many, there and back, with a pause after each. What became of the packets in all of them together.
+    Result<datapath::ReleaseReport> toggle_many(int times, std::chrono::milliseconds pause) {
+        datapath::ReleaseReport all;
+        for (int i = 0; i < times; i++) {
+            auto report = TRY(toggle(i % 2 ? Side::A : Side::B));
+            all.held += report.held;
+            all.dropped += report.dropped;
+            all.refused += report.refused;
+            all.late += report.late;
+            std::this_thread::sleep_for(pause);
+        }
+        return all;
+    }
+
     std::vector<Traffic::Stream> streams(double packets_per_second, size_t size = 64) const {
         std::string h1 = hosts_->path(1), h2 = hosts_->path(2);
         double rate = packets_per_second;

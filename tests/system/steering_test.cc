@@ -23,19 +23,13 @@ TEST_P(SteeringTest, LosesAndReordersNothingInManyHandOvers) {
     ping_all();
     auto traffic = must(Traffic::start(streams(4000)));
     std::this_thread::sleep_for(300ms);
-    uint64_t held = 0, dropped = 0;
-    for (int i = 0; i < 100; i++) {
-        auto report = toggle(i % 2 ? Side::A : Side::B);
-        ASSERT_OK(report);
-        held += report->held;
-        dropped += report->dropped;
-        std::this_thread::sleep_for(20ms);
-    }
+    auto report = toggle_many(100, 20ms);
+    ASSERT_OK(report);
     auto counts = traffic->stop();
     print_times("16,000 packets/s");
-    std::cout << "  held " << held << "\n";
-    EXPECT_EQ(dropped, 0u);
-    EXPECT_GT(held, 0u);
+    std::cout << "  held " << report->held << "\n";
+    EXPECT_EQ(report->dropped, 0u);
+    EXPECT_GT(report->held, 0u);
     for (const auto& count : counts) {
         std::cout << "  sent " << count.sent << ", longest delay " << count.longest_delay.count() << " us\n";
         EXPECT_GT(count.sent, 5000u);
@@ -51,17 +45,12 @@ TEST_P(SteeringTest, LosesAndReordersNothingInAThousandTogglesInARow) {
     ping_all();
     auto traffic = must(Traffic::start(streams(2000)));
     std::this_thread::sleep_for(100ms);
-    uint64_t held = 0, lost = 0;
-    for (int i = 0; i < 1000; i++) {
-        auto report = toggle(i % 2 ? Side::A : Side::B);
-        ASSERT_OK(report);
-        held += report->held;
-        lost += report->dropped + report->refused + report->late;
-    }
+    auto report = toggle_many(1000, 0ms);
+    ASSERT_OK(report);
     auto counts = traffic->stop();
     print_times("8,000 packets/s");
-    EXPECT_EQ(lost, 0u);
-    EXPECT_GT(held, 0u);
+    EXPECT_EQ(report->dropped + report->refused + report->late, 0u);
+    EXPECT_GT(report->held, 0u);
     for (const auto& count : counts) {
         EXPECT_GT(count.sent, 1000u);
         EXPECT_EQ(count.received, count.sent);
@@ -395,10 +384,7 @@ TEST_P(SteeringTest, JumboFramesPass) {
     attach();
     ping_all();
     auto traffic = must(Traffic::start(streams(500, 8900)));
-    for (int i = 0; i < 10; i++) {
-        ASSERT_OK(toggle(i % 2 ? Side::A : Side::B));
-        std::this_thread::sleep_for(50ms);
-    }
+    ASSERT_OK(toggle_many(10, 50ms));
     auto counts = traffic->stop();
     for (size_t i = 0; i < counts.size(); i++) {
         EXPECT_GT(counts[i].received, 100u) << "stream " << i;
@@ -416,18 +402,13 @@ TEST_P(SteeringTest, TaggedFramesPass) {
                                         {h1, "", h2, "", 1400, 1000, 9, 7},     // two tags
                                         {h2, "", h1, "", 64, 1000, 9, 4094}}));
     std::this_thread::sleep_for(200ms);
-    uint64_t held = 0;
-    for (int i = 0; i < 20; i++) {
-        auto report = toggle(i % 2 ? Side::A : Side::B);
-        ASSERT_OK(report);
-        held += report->held;
-        std::this_thread::sleep_for(20ms);
-    }
+    auto report = toggle_many(20, 20ms);
+    ASSERT_OK(report);
     for (const auto& count : traffic->stop()) {
         EXPECT_GT(count.received, 500u);
         EXPECT_EQ(count.lost + count.duplicated + count.reordered, 0u);
     }
-    EXPECT_GT(held, 0u);
+    EXPECT_GT(report->held, 0u);
     ASSERT_OK(steering_->detach_all());
 }
 
@@ -446,10 +427,7 @@ TEST_P(SteeringTest, TcpThroughLocalSurvivesHandOversAndIsLearned) {
     ASSERT_OK(steering_->learn_tcp(true));
     TcpTransfer upload("", "10.9.0.254", hosts_->path(1), "10.9.0.1", 5001);
     TcpTransfer download(hosts_->path(2), "10.9.0.2", "", "10.9.0.254", 5002);
-    for (int i = 0; i < 20; i++) {
-        ASSERT_OK(toggle(i % 2 ? Side::A : Side::B));
-        std::this_thread::sleep_for(50ms);
-    }
+    ASSERT_OK(toggle_many(20, 50ms));
     for (auto* transfer : {&upload, &download}) {
         auto result = must(transfer->stop());
         std::cout << "  TCP: " << result.bytes / 1'000'000 << " MB, retransmitted segments: " << result.retransmits << "\n";

@@ -63,9 +63,6 @@ class Surroundings : public Faults, public ::testing::WithParamInterface<std::st
     static bool has_small_buffers() {
         return std::set<std::string>{"preflight", "fetch", "standby", "hold-back", "commit-back", "retire"}.contains(GetParam());
     }
-    bool upgraded() {
-        return lab().software_of(lab().switch_pid()) == lab().checked({"sha256sum", lab().new_software() + "/ovs-vswitchd"}).substr(0, 64);
-    }
     void expect_at_rest() {
         ASSERT_TRUE(comes_to_rest("idle"));
         EXPECT_FALSE(std::filesystem::exists(lab().path("run/hitless")));

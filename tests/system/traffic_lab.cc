@@ -117,6 +117,7 @@ std::string TrafficLab::ofctl(const Words& arguments) const {
 }
 
 void TrafficLab::configure(const std::map<std::string, std::string>& settings) const {
+    checked({"ovs-appctl", "hitless/history"});   // the database is there from now on
     std::string pairs;
     for (const auto& [key, value] : settings) {
         pairs += (pairs.empty() ? R"([")" : R"(,[")") + key + R"(",")" + value + R"("])";

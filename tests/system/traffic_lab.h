@@ -36,7 +36,7 @@ class TrafficLab {
     std::string checked(const Words& argv) const;
     std::string ofctl(const Words& arguments) const;    // over OpenFlow 1.5
     std::string vsctl(const Words& arguments) const;
-    // Sets keys of other_config in the database hitless, which is there from the first operation on.
+    // Sets keys of other_config in the database hitless.
     void configure(const std::map<std::string, std::string>& settings) const;
     // Plain ovs-appctl, as an operator types it: at the switch's own control socket.
     ProgramOutput appctl(const Words& arguments) const;
