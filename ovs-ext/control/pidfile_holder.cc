@@ -36,7 +36,7 @@ Status PidfileHolder::hold() {
         return {};
     }
     std::string temporary = path_ + ".tmp";
-    Fd file(::open(temporary.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    Fd file(::open(temporary.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
     if (!file) {
         return make_errno_error(errno, "pidfile {}: cannot be created", temporary);
     }

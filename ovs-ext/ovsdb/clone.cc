@@ -9,7 +9,7 @@ namespace hitless::ovsdb {
 namespace {
 
 Status write_file(const std::filesystem::path& path, const std::string& content) {
-    Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) {
         return make_errno_error(errno, "{}", path.string());
     }

@@ -1,4 +1,5 @@
 // Phase fetch: gets the new software and verifies it; nothing of the switch is touched.
+#include "base/private_directory.h"
 #include "upgrade/phases.h"
 
 namespace hitless::upgrade {
@@ -17,13 +18,10 @@ software::Sources sources_of(const Places& places, const instance::OperatorSwitc
 
 Status run_fetch(Step& step) {
     const auto staging = step.places.staging();
+    TRY(make_private_directory(step.places.own()));
     std::error_code error;
-    std::filesystem::create_directories(step.places.own(), error);
-    std::filesystem::permissions(step.places.own(), std::filesystem::perms::owner_all, error);
     std::filesystem::remove_all(staging, error);
-    if (!std::filesystem::create_directory(staging, error)) {
-        return make_error("directory {}: cannot be made: {}", staging.string(), error.message());
-    }
+    TRY(make_private_directory(staging));
     auto& pair = step.pair;
     auto sources = sources_of(step.places, pair.a, pair.settings);
     sources.observer.stop = [&step] { return step.stop.check(); };

@@ -1,6 +1,7 @@
 // What can be asked, and done, about kept releases while the conductor may be at work: hitless/release-list, -add and -remove.
 #include "upgrade/kept_releases.h"
 
+#include "base/private_directory.h"
 #include "upgrade/switch_site.h"
 
 namespace hitless::upgrade {
@@ -48,9 +49,7 @@ Result<software::Release> SwitchSite::fetch_beside(const Request& request, const
     auto a = TRY(find_a());
     std::error_code error;
     fs::remove_all(directory, error);
-    if (!fs::create_directory(directory, error)) {
-        return make_error("directory {}: cannot be made: {}", directory.string(), error.message());
-    }
+    TRY(make_private_directory(directory));
     auto sources = sources_of(places_, a, TRY(TRY(journal())->config()));
     sources.observer.stop = [this] { return given_up_ ? make_error("ovs-hitlessd is exiting") : Status(); };
     return software::fetch({request.from, request.sha256, request.signature}, sources, directory);
@@ -64,7 +63,7 @@ Result<ReleaseReport> SwitchSite::add_release(const Request& request) {
     auto* journal = TRY(this->journal());
     size_t most = TRY(journal->config()).releases_max;
     software::Store store(places_.releases());
-    auto directory = places_.rundir / "hitless-add";
+    auto directory = places_.adding();
     auto release = fetch_beside(request, directory);
     auto kept = release ? store.keep(*release, release->vswitchd) : release.error();
     std::error_code error;

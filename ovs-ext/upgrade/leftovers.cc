@@ -93,10 +93,12 @@ Status SwitchSite::remove_b() {
     TRY(end_process(places_.b_rundir() / "ovsdb-server.pid"));
     TRY(datapath::unmount_bpf_filesystem(places_.bpf().string()));
     TRY(datapath::remove_named_namespace(places_.b_namespace().string()));
-    std::error_code error;
-    std::filesystem::remove_all(places_.own(), error);
-    if (error) {
-        return make_error("directory {}: cannot be removed: {}", places_.own().string(), error.message());
+    for (const auto& directory : {places_.staging(), places_.own()}) {   // the other one last: by it a pair is known
+        std::error_code error;
+        std::filesystem::remove_all(directory, error);
+        if (error) {
+            return make_error("directory {}: cannot be removed: {}", directory.string(), error.message());
+        }
     }
     return {};
 }
@@ -232,7 +234,9 @@ std::optional<Resumed> SwitchSite::take_interrupted() {
 
 Result<State> SwitchSite::recover() {
     std::error_code error;
+    std::filesystem::remove_all(places_.adding(), error);
     if (!std::filesystem::exists(places_.own(), error)) {
+        std::filesystem::remove_all(places_.staging(), error);   // the host was booted meanwhile
         if (std::filesystem::exists(places_.statedir / "hitless.db", error)) {   // else there never was an operation
             (void) end_operation_without_traces().ok();   // or before the next one
         }

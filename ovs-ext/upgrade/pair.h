@@ -57,10 +57,12 @@ struct Places {
     std::filesystem::path b_rundir() const { return own() / "b"; }
     std::filesystem::path bpf() const { return own() / "bpf"; }
     std::filesystem::path b_namespace() const { return own() / "netns-b"; }
-    std::filesystem::path staging() const { return own() / "software"; }
     std::filesystem::path record() const { return own() / "pair"; }
     std::filesystem::path timed_flows() const { return own() / "timed-flows"; }
     std::filesystem::path releases() const { return statedir / "releases"; }
+    // Software is run from here: on most hosts nothing can be from /run, which is mounted noexec; and nobody else writes here.
+    std::filesystem::path staging() const { return statedir / "software"; }          // of the pair
+    std::filesystem::path adding() const { return statedir / "software-to-keep"; }   // of hitless/release-add
 };
 
 // What is changed on the host besides settings (which go by their paths), as the journal names it.

@@ -67,10 +67,12 @@ Status run_retire(Step& step) {
     FAULT_POINT("retire.namespace-removed");
     pair.host_settings = {};
     FAULT_POINT("retire.settings-back");
-    std::error_code error;
-    std::filesystem::remove_all(step.places.own(), error);
-    if (error) {
-        note(make_error("directory {}: cannot be removed: {}", step.places.own().string(), error.message()));
+    for (const auto& directory : {step.places.staging(), step.places.own()}) {   // the other one last: by it a pair is known
+        std::error_code error;
+        std::filesystem::remove_all(directory, error);
+        if (error) {
+            note(make_error("directory {}: cannot be removed: {}", directory.string(), error.message()));
+        }
     }
     note(step.journal.set_instance(Side::B, {}));
     return first;

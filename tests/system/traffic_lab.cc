@@ -195,8 +195,9 @@ Snapshot TrafficLab::snapshot() const {
 // Of the switch and its state; a process's number in a name is not part of it, nor is what only grows.
 std::string TrafficLab::files() const {
     std::set<std::string> names;
-    for (const char* part : {"run", "sbin"}) {
-        for (const auto& entry : fs::recursive_directory_iterator(path(part))) {
+    std::error_code absent;
+    for (const char* part : {"run", "sbin", "state/software"}) {
+        for (const auto& entry : fs::recursive_directory_iterator(path(part), absent)) {
             auto name = std::regex_replace(entry.path().string(), std::regex("\\.[0-9]+\\."), ".PID.");
             names.insert(name.ends_with(".previous") ? "" : name);
         }

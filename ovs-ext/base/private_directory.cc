@@ -1,0 +1,29 @@
+#include "base/private_directory.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+namespace hitless {
+
+Status make_private_directory(const std::filesystem::path& path) {
+    if (::mkdir(path.c_str(), 0700) && errno != EEXIST) {
+        return make_errno_error(errno, "directory {}: cannot be made", path.string());
+    }
+    Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status;
+    if (!directory || ::fstat(directory.get(), &status)) {
+        return make_errno_error(errno, "directory {}: cannot be used", path.string());
+    }
+    if (status.st_uid != ::geteuid()) {
+        return make_error("directory {}: refused: it belongs to the user {}: remove it", path.string(), status.st_uid);
+    }
+    if (::fchmod(directory.get(), 0700)) {
+        return make_errno_error(errno, "directory {}: cannot be made private", path.string());
+    }
+    return {};
+}
+
+}  // namespace hitless

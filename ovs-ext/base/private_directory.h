@@ -1,0 +1,14 @@
+// Directories that are ours alone, in places that others may be able to write to.
+#pragma once
+
+#include <filesystem>
+
+#include "base/result.h"
+
+namespace hitless {
+
+// Makes the directory 'path' (its parent exists) with mode 0700. One that is there is taken, and given that mode, if it belongs to us;
+// a link, or what belongs to somebody else, is an Error.
+Status make_private_directory(const std::filesystem::path& path);
+
+}  // namespace hitless
