@@ -6,8 +6,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <climits>
 #include <cstring>
+#include <thread>
 
 namespace hitless::datapath {
 
@@ -22,6 +24,15 @@ constexpr size_t virtio_header = 10;
 // The largest that a tap takes: a segment of 64 kB that the sender left to be cut later is held as one packet.
 constexpr uint32_t largest_mtu = 65535 - 14;
 constexpr size_t largest_packet = virtio_header + 65535 + 14 + 8;
+
+// The kernel clears some MB for a long queue, and has the lock of all its network settings (RTNL) meanwhile. The switch that forwards
+// asks for the same lock several times whenever a device changes: it must not find it taken each time.
+Status make_room(const std::string& name, uint32_t packets, Links& links) {
+    auto began = std::chrono::steady_clock::now();
+    TRY(links.change(name, {.up = {}, .mtu = largest_mtu, .tx_queue_length = packets}));
+    std::this_thread::sleep_for(std::chrono::steady_clock::now() - began);
+    return {};
+}
 
 }  // namespace
 
@@ -47,7 +58,7 @@ Result<Hold> Hold::make(const std::string& name, uint32_t packets, Links& links)
     Hold hold(name, std::move(fd));
     hold.ifindex_ = TRY(links.get(name)).ifindex;
     TRY(disable_ipv6(name));
-    TRY(links.change(name, {.up = {}, .mtu = largest_mtu, .tx_queue_length = packets}));
+    TRY(make_room(name, packets, links));
     TRY(links.set_no_queue(name));
     TRY(links.change(name, {.up = true, .mtu = {}, .tx_queue_length = {}}));
     return hold;
