@@ -221,7 +221,7 @@ Status AttachedPort::detach() {
         return {};
     }
     Status first;
-    auto note = [&](Status status) {
+    auto note = [&](const Status& status) {
         if (first.ok() && !status.ok()) {
             first = ("port " + port_.name) / status.error();
         }
