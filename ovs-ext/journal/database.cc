@@ -1,14 +1,12 @@
 #include "journal/database.h"
 
-#include <json/reader.h>
 #include <sys/stat.h>
-
-#include <fstream>
 
 #include "base/openvswitch.h"
 #include "base/process.h"
 #include "journal/rows.h"
 #include "ovsdb/client.h"
+#include "ovsdb/conversion.h"
 #include "ovsdb/values.h"
 #include "unixctl/client.h"
 
@@ -62,19 +60,6 @@ Status Journal::Database::ensure_served() const {
     return {};
 }
 
-Status Journal::Database::ensure_schema() const {
-    Json::Value schema;
-    std::ifstream file(options_.schema);
-    if (!Json::parseFromStream(Json::CharReaderBuilder(), file, &schema, nullptr) || !schema.isObject()) {
-        return make_error("schema {}: cannot be read as JSON", options_.schema);
-    }
-    auto client = TRY(ovsdb::Client::connect(options_.server));
-    if (TRY(client.get_schema(name))["version"] != schema["version"]) {
-        TRY(run_checked({"ovsdb-client", "convert", "unix:" + options_.server, options_.schema}));
-    }
-    return {};
-}
-
 void Journal::Database::block(Deadline deadline) {
     ovsdb_idl_wait(idl_.get());
     poll_timer_wait(std::max<int64_t>(std::chrono::ceil<milliseconds>(deadline - SteadyClock::now()).count(), 0));
@@ -101,7 +86,7 @@ Status Journal::Database::connect(Deadline deadline) {
 Status Journal::Database::open() {
     TRY(ensure_file());
     TRY(ensure_served());
-    TRY(ensure_schema());
+    TRY(ovsdb::convert(options_.server, options_.schema, ovsdb::Conversion::to_any));
     return write({});
 }
 

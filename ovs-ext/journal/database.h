@@ -47,7 +47,6 @@ class Journal::Database {
 
     Status ensure_file() const;
     Status ensure_served() const;
-    Status ensure_schema() const;
     Status connect(Deadline deadline);
     // Connected and up to date.
     Status refresh(Deadline deadline);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "ovsdb/conversion.h"
 #include "software/installation.h"
 #include "upgrade/kept_releases.h"
 #include "upgrade/live_changes.h"
@@ -91,6 +92,19 @@ Status start_a(Step& step) {
     return follow_changes(pair, step.places);
 }
 
+// The operator's database gets what the new software's schema has more, while it is served. (A service does the same when it starts.)
+// Software that does not find what it knows does without.
+void convert_database(Step& step) {
+    const auto& schema = step.pair.release->schema;
+    auto server = step.pair.a.database_socket();
+    if (!schema || !server) {
+        return;
+    }
+    if (auto converted = ovsdb::convert(*server, *schema, ovsdb::Conversion::up); !converted) {
+        step.warn(fmt::format("the database keeps its schema: {}", converted.error().message));
+    }
+}
+
 // A file of a package that is not the package's any more: its next upgrade would put another there, and says so to nobody.
 void warn_of_package(Step& step, const std::filesystem::path& file) {
     if (auto owner = run_checked({"dpkg-query", "--search", file.string()})) {
@@ -143,6 +157,7 @@ Status run_reprogram(Step& step) {
     }
     FAULT_POINT("reprogram.installed");
     TRY(end_a(step));
+    convert_database(step);
     TRY(start_a(step));
     if (pair.release->vswitchd != target) {
         warn_of_package(step, target);

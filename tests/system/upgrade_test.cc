@@ -1,6 +1,7 @@
 // Whole upgrades of a stock switch under traffic, as an operator orders them: utilities/ovs-hitless-lab has the switch,
 // utilities/probe counts the packets. Nothing but what a user has: binaries, commands, their output.
 #include <gtest/gtest.h>
+#include <json/json.h>
 
 #include <filesystem>
 #include <fstream>
@@ -134,6 +135,36 @@ TEST_F(Upgrade, CanBeDoneTwice) {
     auto before = lab().snapshot();
     order(upgrade());
     order({"hitless/upgrade", "--from=installed", "--soak=0"});
+    expect_same(before, lab().snapshot());
+    expect_nothing_lost(traffic.stop());
+}
+
+// Nobody restarts the ovsdb-server of this switch: it gets the new software's schema while it runs.
+TEST_F(Upgrade, DatabaseGetsTheSchemaOfTheNewSoftware) {
+    make_lab();
+    Json::Value schema;
+    std::ifstream("/usr/share/openvswitch/vswitch.ovsschema") >> schema;
+    auto give = [&](const char* version) {
+        schema["version"] = version;
+        std::ofstream(lab().new_software() + "/vswitch.ovsschema") << schema;
+    };
+    auto server = lab().checked({"cat", lab().path("run/ovsdb-server.pid")});
+    auto version = [&] {
+        return lab().checked({"ovsdb-client", "get-schema-version", "unix:" + lab().path("run/db.sock"), "Open_vSwitch"});
+    };
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+
+    schema["tables"]["Bridge"]["columns"]["newer"]["type"] = "integer";
+    give("8.999.0");
+    order(upgrade());
+    EXPECT_EQ(version(), "8.999.0\n");
+
+    schema["tables"]["Bridge"]["columns"].removeMember("newer");
+    give("8.0.0");
+    order(upgrade());
+    EXPECT_EQ(version(), "8.999.0\n");   // an earlier schema would take away what it does not know
+    EXPECT_EQ(lab().checked({"cat", lab().path("run/ovsdb-server.pid")}), server);
     expect_same(before, lab().snapshot());
     expect_nothing_lost(traffic.stop());
 }

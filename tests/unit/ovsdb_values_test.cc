@@ -5,6 +5,7 @@
 
 #include "ovsdb/client.h"
 #include "ovsdb/clone.h"
+#include "ovsdb/conversion.h"
 
 namespace hitless::ovsdb {
 namespace {
@@ -54,6 +55,14 @@ TEST(OvsdbValues, ValueOfAnotherShapeReadsAsEmpty) {
     EXPECT_THAT(to_map(parse(R"(["set",[]])")), IsEmpty());
     EXPECT_THAT(to_integers(parse(R"("text")")), IsEmpty());
     EXPECT_FALSE(to_bool(parse("1")));
+}
+
+TEST(OvsdbConversion, LaterIsByNumber) {
+    EXPECT_TRUE(is_later("8.10.0", "8.9.1"));
+    EXPECT_TRUE(is_later("8.3.1", "8.3"));
+    EXPECT_FALSE(is_later("8.3.1", "8.3.1"));
+    EXPECT_FALSE(is_later("8.3.0", "8.3.1"));
+    EXPECT_FALSE(is_later("7.9.9", "8.0.0"));
 }
 
 TEST(OvsdbTransaction, ErrorNamesTheOperation) {
