@@ -1,5 +1,7 @@
 #include "journal/rows.h"
 
+#include <algorithm>
+
 #include "base/openvswitch.h"
 
 #define class class_
@@ -12,7 +14,11 @@ namespace {
 using std::chrono::milliseconds;
 
 int64_t in_ms(microseconds time) { return std::chrono::duration_cast<milliseconds>(time).count(); }
-microseconds from_ms(int64_t time) { return milliseconds(time); }
+
+// Whoever may write to the database may write any number: times are kept within what can be reckoned with, some thousand years.
+constexpr microseconds kLatest = std::chrono::hours(24) * 1'000'000;
+microseconds from_us(int64_t time) { return std::clamp(microseconds(time), -kLatest, kLatest); }
+microseconds from_ms(int64_t time) { return from_us(std::clamp(time, INT64_MIN / 1000, INT64_MAX / 1000) * 1000); }
 
 Side side_of(const std::string& name) { return name == "B" ? Side::B : Side::A; }
 const char* name_of(Side side) { return side == Side::B ? "B" : "A"; }
@@ -267,25 +273,25 @@ OperationRecord read_operation(const hitlessrec_upgrade& row) {
     if (row.n_ended_ms) {
         operation.ended = from_ms(*row.ended_ms);
     }
-    operation.packets = {static_cast<uint64_t>(row.held), static_cast<uint64_t>(row.dropped), microseconds(row.blackout_us)};
+    operation.packets = {static_cast<uint64_t>(row.held), static_cast<uint64_t>(row.dropped), from_us(row.blackout_us)};
     operation.warnings.assign(row.warnings, row.warnings + row.n_warnings);
     std::sort(operation.warnings.begin(), operation.warnings.end());
     for (const auto& [position, phase] : by_position(row.phases, row.n_phases)) {
         operation.phases.push_back(
             {phase->name, phase->state, from_ms(phase->began_ms),
-             phase->n_duration_us ? std::optional(microseconds(*phase->duration_us)) : std::nullopt,
+             phase->n_duration_us ? std::optional(from_us(*phase->duration_us)) : std::nullopt,
              to_map(phase->host_changes), phase->error});
     }
     for (const auto& [position, transfer] : by_position(row.transfers, row.n_transfers)) {
         operation.transfers.push_back(
             {transfer->kind, side_of(transfer->sender), static_cast<uint64_t>(transfer->copied),
              static_cast<uint64_t>(transfer->identical), static_cast<uint64_t>(transfer->differing),
-             static_cast<uint64_t>(transfer->delta), microseconds(transfer->duration_us),
-             microseconds(transfer->longest_request_us)});
+             static_cast<uint64_t>(transfer->delta), from_us(transfer->duration_us),
+             from_us(transfer->longest_request_us)});
     }
     for (const auto& [position, message] : by_position(row.messages, row.n_messages)) {
         operation.messages.push_back(
-            {message->sender, message->receiver, message->verb, message->detail, microseconds(message->time_us)});
+            {message->sender, message->receiver, message->verb, message->detail, from_us(message->time_us)});
     }
     return operation;
 }

@@ -50,4 +50,16 @@ Summary to_summary(const journal::OperationRecord& record) {
     return summary;
 }
 
+Interrupted to_interrupted(const journal::OperationRecord& operation, bool keep_standby) {
+    auto summary = to_summary(operation);
+    Interrupted interrupted{summary.command, keep_standby, {}};
+    for (size_t i = 0; i < summary.phases.size(); i++) {
+        using enum Interrupted::Begun::State;
+        const auto& state = operation.phases[i].state;
+        interrupted.phases.push_back({summary.phases[i].phase, state == "done" ? done : state == "failed" ? failed : running,
+                                      summary.phases[i].error});
+    }
+    return interrupted;
+}
+
 }  // namespace hitless::upgrade

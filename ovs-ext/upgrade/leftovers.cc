@@ -30,18 +30,6 @@ Status end_process(const std::filesystem::path& pidfile) {
     return process->wait_end(5s);
 }
 
-Interrupted to_interrupted(const journal::OperationRecord& operation, bool keep_standby) {
-    auto summary = to_summary(operation);
-    Interrupted interrupted{summary.command, keep_standby, {}};
-    for (size_t i = 0; i < summary.phases.size(); i++) {
-        using enum Interrupted::Begun::State;
-        const auto& state = operation.phases[i].state;
-        interrupted.phases.push_back({summary.phases[i].phase, state == "done" ? done : state == "failed" ? failed : running,
-                                      summary.phases[i].error});
-    }
-    return interrupted;
-}
-
 // What is left of a soak that began at 'began' and was to take 'length'. The clock may have been set meanwhile.
 std::chrono::seconds rest_of_soak(std::chrono::seconds length, std::chrono::microseconds began) {
     auto since = std::chrono::system_clock::now().time_since_epoch() - began;

@@ -10,6 +10,7 @@
 #include "upgrade/inspector.h"
 #include "upgrade/pair.h"
 #include "upgrade/phases.h"
+#include "upgrade/resumption.h"
 
 namespace hitless::upgrade {
 
@@ -108,5 +109,6 @@ class SwitchSite : public Site, public Inspector {
 
 // The journal's record of a past operation, as a summary.
 Summary to_summary(const journal::OperationRecord& record);
+Interrupted to_interrupted(const journal::OperationRecord& operation, bool keep_standby);
 
 }  // namespace hitless::upgrade

@@ -11,7 +11,8 @@ void check(const hitless::Result<hitless::state::Snapshot>& settings) {
         return;
     }
     for (size_t i = 0; i < settings->size(); i++) {
-        const auto& [key, value] = (*settings)[i];
+        const auto& key = (*settings)[i].key;
+        const auto& value = (*settings)[i].value;
         bool is_number = !value.empty() && value.find_first_not_of("0123456789") == std::string::npos;
         if (key.empty() || (!is_number && value != "enabled" && value != "disabled") || (i && (*settings)[i - 1].key >= key)) {
             std::abort();

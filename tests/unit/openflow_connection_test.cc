@@ -130,7 +130,8 @@ TEST(Connection, LeavesNoMoreRequestsUnansweredThanItShall) {
             uint8_t hello[256];
             EXPECT_EQ(::recv(client, hello, 8, MSG_WAITALL), 8);
             EXPECT_GT(hello[3], 8);   // its length: the versions follow
-            EXPECT_EQ(::recv(client, hello, hello[3] - 8u, MSG_WAITALL), hello[3] - 8);
+            const ssize_t rest = hello[3] - 8;   // read before it is overwritten
+            EXPECT_EQ(::recv(client, hello, static_cast<size_t>(rest), MSG_WAITALL), rest);
             std::vector<uint8_t> waiting;
             for (size_t answered = 0; answered < n; answered++) {
                 std::this_thread::sleep_for(limit / 10);   // for all that it will send
