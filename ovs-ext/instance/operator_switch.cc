@@ -50,7 +50,8 @@ Result<OperatorSwitch> OperatorSwitch::find(const std::string& rundir) {
 }
 
 OperatorSwitch OperatorSwitch::ended(const std::string& rundir, StartedAs started) {
-    OperatorSwitch gone(rundir, Process::ended(started.pid), std::move(started));
+    Process process = Process::ended(started.pid);
+    OperatorSwitch gone(rundir, std::move(process), std::move(started));
     gone.looked_for_service_ = true;
     return gone;
 }
