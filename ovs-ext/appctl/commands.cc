@@ -86,9 +86,8 @@ struct Commands::Impl {
     void add(const std::string& name, Accepts accepts, Handler handler) {
         auto usage = accepts.usage();
         commands.push_back(std::make_unique<Command>(Command{name, accepts, std::move(handler), &main}));
-        // The server keeps both strings.
-        unixctl_command_register(xstrdup(name.c_str()), xstrdup(usage.c_str()), 0, kMaxArguments, dispatch,
-                                 commands.back().get());
+        // The server copies the name, and keeps the other string.
+        unixctl_command_register(name.c_str(), xstrdup(usage.c_str()), 0, kMaxArguments, dispatch, commands.back().get());
     }
 
     void operate(upgrade::Command command, const Arguments& arguments, const Answer& answer) {
