@@ -1,5 +1,7 @@
 #include "upgrade/switch_site.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 
 #include "base/fault.h"
@@ -201,9 +203,12 @@ Status SwitchSite::act(Phase phase, const Request& request, StopFlag& stop, cons
 }
 
 void SwitchSite::forget_pair() {
-    std::lock_guard lock(mutex_);
-    watch_unchecked();
-    pair_.reset();
+    {
+        std::lock_guard lock(mutex_);
+        watch_unchecked();
+        pair_.reset();
+    }
+    ::malloc_trim(0);   // copies of much state leave hundreds of MB that the allocator keeps, but the daemon will not need for long
 }
 
 void SwitchSite::watch_unchecked() {
