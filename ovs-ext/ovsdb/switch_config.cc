@@ -161,6 +161,8 @@ Result<SwitchConfig> read_switch_config(Client& client) {
     config.bridges = referenced(tables.bridges, root["bridges"], [&](const std::string& uuid, const Json::Value& row) {
         return make_bridge(tables, uuid, row);
     });
+    // As ovs-vswitchd ignores them: their names are in those of sockets, and would lead out of the run directory.
+    std::erase_if(config.bridges, [](const BridgeConfig& bridge) { return bridge.name.find_first_of("/\\") != std::string::npos; });
     sort_by(config.bridges, &BridgeConfig::name);
     return config;
 }

@@ -156,6 +156,17 @@ TEST_F(Databases, SwitchConfigSaysAllThatAnUpgradeMustKnow) {
     EXPECT_EQ(bridge.ports[3].interfaces[0].type, "internal");
 }
 
+TEST_F(Databases, NoBridgeLeadsOutOfTheRunDirectory) {
+    a_.create_database();
+    a_.vsctl("--no-wait add-br br0");
+    a_.vsctl("--no-wait -- --id=@b create bridge name=../../br1 -- add open . bridges @b");
+    auto client = connect(a_);
+    auto config = read_switch_config(client);
+    ASSERT_OK(config);
+    ASSERT_EQ(config->bridges.size(), 1u);
+    EXPECT_EQ(config->bridges[0].name, "br0");
+}
+
 TEST_F(Databases, WaitSaysWhatIsMissing) {
     a_.create_database();
     a_.vsctl("--no-wait add-br br0 -- set open . next_cfg=1");
