@@ -13,7 +13,7 @@ function(bpf_skeleton target source)
   set(_skeleton ${_dir}/${_name}.skel.h)
   file(MAKE_DIRECTORY ${_dir})
   add_custom_command(OUTPUT ${_object}
-    COMMAND ${BPF_CLANG} -target bpf -g -O2 -Wall -Wextra -Werror -I${_source_dir}
+    COMMAND ${BPF_CLANG} -target bpf -g -O2 -Wall -Wextra -Werror -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -I${_source_dir}
             -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
             -MD -MF ${_object}.d -MT ${_object} -c ${_source} -o ${_object}
     DEPENDS ${_source} DEPFILE ${_object}.d VERBATIM)

@@ -23,7 +23,8 @@ find_library(CAPNG_LIBRARY cap-ng REQUIRED)
 set(_ovs_configure --disable-shared --enable-static --with-pic --enable-ssl --enable-libcapng --disable-afxdp
     ac_cv_lib_unbound_ub_ctx_create=no
     --prefix=/usr --sysconfdir=/etc --localstatedir=/var SPHINXBUILD=none PYTHON3=/usr/bin/python3)
-set(_ovs_cflags "-g -O2")
+set(OVS_CFLAGS "-g -O2" CACHE STRING "Flags of the C compiler for libopenvswitch")
+set(OVS_FILE_PREFIX "" CACHE STRING "What stands for the folder of libopenvswitch's build in programs and debugging information")
 
 if(NOT EXISTS ${OVS_SOURCE_TARBALL})
   message(FATAL_ERROR "${OVS_SOURCE_TARBALL}: not found: install the package openvswitch-source, "
@@ -31,16 +32,20 @@ if(NOT EXISTS ${OVS_SOURCE_TARBALL})
 endif()
 file(SHA256 ${OVS_SOURCE_TARBALL} _ovs_hash)
 file(SHA256 ${CMAKE_CURRENT_LIST_DIR}/build-openvswitch _ovs_script_hash)
-string(SHA256 _ovs_hash "${_ovs_hash} ${_ovs_script_hash} ${_ovs_configure} ${_ovs_cflags} ${CMAKE_C_COMPILER} \
-${CMAKE_C_COMPILER_VERSION}")
+string(SHA256 _ovs_hash "${_ovs_hash} ${_ovs_script_hash} ${_ovs_configure} ${OVS_CFLAGS} ${CMAKE_C_COMPILER} \
+${CMAKE_C_COMPILER_VERSION}${OVS_FILE_PREFIX}")
 string(SUBSTRING ${_ovs_hash} 0 16 _ovs_hash)
 set(_ovs_dir ${OVS_CACHE_DIR}/openvswitch-${_ovs_hash})
+set(_ovs_prefix_map)
+if(OVS_FILE_PREFIX)
+  set(_ovs_prefix_map -ffile-prefix-map=${_ovs_dir}=${OVS_FILE_PREFIX})
+endif()
 if(NOT EXISTS ${_ovs_dir}/complete)
   message(STATUS "Building libopenvswitch in ${_ovs_dir} (once; a minute or two)")
 endif()
 execute_process(
   COMMAND ${CMAKE_CURRENT_LIST_DIR}/build-openvswitch ${OVS_SOURCE_TARBALL} ${_ovs_dir} ${CMAKE_C_COMPILER}
-          ${_ovs_cflags} ${_ovs_configure}
+          "${OVS_CFLAGS} ${_ovs_prefix_map}" ${_ovs_configure}
   RESULT_VARIABLE _ovs_result OUTPUT_VARIABLE _ovs_output ERROR_VARIABLE _ovs_output)
 if(NOT _ovs_result EQUAL 0)
   message(FATAL_ERROR "libopenvswitch cannot be built in ${_ovs_dir}:\n${_ovs_output}")
@@ -52,7 +57,7 @@ add_library(ovs_openvswitch INTERFACE)
 target_compile_definitions(ovs_openvswitch INTERFACE HAVE_CONFIG_H)
 target_include_directories(ovs_openvswitch SYSTEM INTERFACE ${OVS_BLD} ${OVS_SRC}/include ${OVS_BLD}/include)
 # lib/ has string.h, util.h, hash.h, timer.h...: only for quoted includes.
-target_compile_options(ovs_openvswitch INTERFACE "SHELL:-iquote ${OVS_SRC}/lib" "SHELL:-iquote ${OVS_BLD}/lib")
+target_compile_options(ovs_openvswitch INTERFACE "SHELL:-iquote ${OVS_SRC}/lib" "SHELL:-iquote ${OVS_BLD}/lib" ${_ovs_prefix_map})
 set(_ovs_archives ${OVS_BLD}/lib/.libs/libopenvswitch.a)
 if(EXISTS ${OVS_BLD}/lib/.libs/libopenvswitchavx512.a)   # x86_64 only
   list(APPEND _ovs_archives ${OVS_BLD}/lib/.libs/libopenvswitchavx512.a)
