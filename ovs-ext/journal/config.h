@@ -16,7 +16,7 @@ struct SoakPolicy {
     std::chrono::seconds length{5};           // of the soak of an upgrade; after a failover it is watched until the return
     std::chrono::milliseconds silence{300};   // for so long it forwards too little; 0: not watched
     unsigned forwards_percent = 10;           // too little is less than that much of what A sent for each packet it received
-    size_t memory_megabytes = 1024;           // its resident memory has grown by more since it became active; 0: not watched
+    size_t memory_megabytes = 1024;           // its resident memory has grown by more, active or at rest; 0: not watched
 };
 
 struct Config {

@@ -206,7 +206,7 @@ void Conductor::take_interrupted() {
 // At rest with two instances.
 void Conductor::watch() {
     take_interrupted();
-    if (auto healthy = site_.watch(state()); !healthy) {
+    if (auto healthy = site_.watch(); !healthy) {
         std::lock_guard lock(mutex_);
         if (!job_ && !finishing_ && state_ != State::idle && Clock::now() >= next_emergency_) {
             next_emergency_ = Clock::now() + kEmergencyEvery;

@@ -67,7 +67,7 @@ class Site {
     virtual void end(const Summary& summary) = 0;
 
     // At rest in a state other than idle, many times a second: an Error when B has failed.
-    virtual Status watch(State state) = 0;
+    virtual Status watch() = 0;
 
     // What an earlier daemon was at and is to be gone on with, once.
     virtual std::optional<Resumed> take_interrupted() = 0;

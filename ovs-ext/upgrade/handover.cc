@@ -344,6 +344,9 @@ Status run_commit(Step& step, Side from) {
     }
     FAULT_POINT("commit.before-delta");
     std::string times = TRY(load_delta(step, from, true));
+    if (to == Side::B) {   // what was held must not go to one that has died in the hold
+        TRY(check_running(step.pair));
+    }
     step.agent(to).on(Verb::activate, [&step, to]() -> Result<std::string> {
         auto report = TRY(release(step, to));
         FAULT_POINT("commit.released");

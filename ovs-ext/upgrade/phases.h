@@ -79,7 +79,7 @@ Status put_back(Step& step);
 // Whether B's process runs: neither ended nor stopped. Costs microseconds.
 Status check_running(const Pair& pair);
 
-// The same, and whether B, which is active, does its work. An Error says what is wrong. 'sampled' keeps what the next call
+// The same, and whether B does not grow and, when it is active, does its work. An Error says what is wrong. 'sampled' keeps what the next call
 // compares with; packets are counted and memory is read every 100 ms, however often it is called. What fails B, the pair's
 // settings say.
 struct Health {

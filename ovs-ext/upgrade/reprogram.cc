@@ -26,6 +26,20 @@ std::string stand_in_path(const Pair& pair) {
                : pair.a.command_line().unixctl;
 }
 
+// What runs in A's place and is not the A that is known: the new software's process, up but not fit, or one that somebody else has
+// started. Not while we hold the pidfile: closing it would let go of its lock.
+Status end_stranger(const Pair& pair) {
+    if (pair.pidfile && pair.pidfile->held()) {
+        return {};
+    }
+    auto process = Process::from_pidfile(pair.a.command_line().pidfile);
+    if (!process) {
+        return {};
+    }
+    TRY(process->signal(SIGKILL));
+    return process->wait_end(5s);
+}
+
 // Ends A's old process. The daemon takes its place where tools look for it.
 Status end_a(Step& step) {
     auto& pair = step.pair;
@@ -44,6 +58,7 @@ Status end_a(Step& step) {
     if (pair.a.process().alive()) {
         TRY(pair.a.kill());
     }
+    TRY(end_stranger(pair));
     if (step.front.serves(pair.a.unixctl_path())) {   // not where a start has failed before
         TRY(step.front.give_back(pair.a.unixctl_path()));
     }
@@ -119,7 +134,7 @@ Status keep_old_software(Step& step) {
     software::Release old;
     old.source = pair.a.executable();
     old.version = pair.a_version;
-    old.vswitchd = pair.a.running_image();
+    old.vswitchd = pair.a.process().alive() ? pair.a.running_image() : pair.a.executable();
     software::Store store(step.places.releases());
     auto kept = TRY(store.keep(old, pair.a.executable()));
     TRY(pair.change_record(step.places, [&](PairRecord& record) { record.old_binary = kept.release.vswitchd; }));
@@ -174,14 +189,6 @@ Status put_back(Step& step) {
     if (old_binary.empty()) {
         return make_error("the old software was not kept, and A has ended; hitless/return starts it from {}",
                           pair.a.executable().string());
-    }
-    // The new software's, up but not fit. Not while we hold the pidfile: closing it would let go of its lock.
-    if (!pair.pidfile || !pair.pidfile->held()) {
-        if (auto process = Process::from_pidfile(pair.a.command_line().pidfile);
-            process && process->pid() != pair.a.process().pid()) {
-            TRY(process->signal(SIGKILL));
-            TRY(process->wait_end(5s));
-        }
     }
     TRY(end_a(step));
     TRY(software::install(old_binary, pair.a.executable()));

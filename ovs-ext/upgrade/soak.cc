@@ -54,7 +54,7 @@ Status check_memory(const Process& b, const journal::SoakPolicy& policy, Health&
         sampled.first_memory_bytes = bytes;
     }
     if (bytes > sampled.first_memory_bytes + policy.memory_megabytes * kMegabyte) {
-        return make_error("B's ovs-vswitchd (process {}) takes {} MB of memory, and took {} MB when it became active", b.pid(),
+        return make_error("B's ovs-vswitchd (process {}) takes {} MB of memory, and took {} MB at first", b.pid(),
                           bytes / kMegabyte, sampled.first_memory_bytes / kMegabyte);
     }
     return {};
@@ -79,7 +79,7 @@ Status check_health(Pair& pair, Health& sampled) {
     }
     sampled.next = std::chrono::steady_clock::now() + kSample;
     const auto& policy = pair.settings.soak;
-    if (policy.silence.count() > 0) {
+    if (policy.silence.count() > 0 && pair.active == Side::B) {
         datapath::Bond bond;
         {
             std::lock_guard lock(pair.steering_mutex);

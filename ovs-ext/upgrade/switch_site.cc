@@ -17,6 +17,55 @@ using namespace std::chrono_literals;
 
 constexpr auto kSteeringLimit = 500ms;   // for who asks what the bond is
 
+// Those that the phase asks: an instance that has ended is told of as that, and does not cost the limits of many questions.
+Status check_instances(const Pair& pair, Phase phase) {
+    bool a_needed = pair.active == Side::A ? phase != Phase::retire : phase >= Phase::copy_back && phase <= Phase::commit_back;
+    if (a_needed && !pair.a.process().alive()) {
+        return make_error("A's ovs-vswitchd (process {}) has ended, and not by ovs-hitlessd: its log says why, unless somebody has stopped or "
+                          "restarted the switch", pair.a.process().pid());
+    }
+    bool b_needed = phase >= Phase::copy && phase != Phase::soak && phase != Phase::retire;
+    return b_needed ? check_running(pair) : Status();
+}
+
+Status run_phase(Step& step, Phase phase) {
+    switch (phase) {
+    case Phase::preflight:
+        break;
+    case Phase::fetch:
+        return run_fetch(step);
+    case Phase::standby:
+        return run_standby(step);
+    case Phase::copy:
+        TRY(bring_up_to_date(step));
+        return run_copy(step, Side::A);
+    case Phase::verify:
+        return run_verify(step, Side::A);
+    case Phase::hold:
+        return run_hold(step, Side::A);
+    case Phase::commit:
+        return run_commit(step, Side::A);
+    case Phase::soak:
+        return run_soak(step);
+    case Phase::reprogram:
+        return run_reprogram(step);
+    case Phase::thaw:
+        return run_thaw(step);
+    case Phase::copy_back:
+        TRY(catch_up(step));
+        return run_copy(step, Side::B);
+    case Phase::verify_back:
+        return run_verify(step, Side::B);
+    case Phase::hold_back:
+        return run_hold(step, Side::B);
+    case Phase::commit_back:
+        return run_commit(step, Side::B);
+    case Phase::retire:
+        return run_retire(step);
+    }
+    return {};
+}
+
 }  // namespace
 
 SwitchSite::~SwitchSite() = default;
@@ -158,48 +207,19 @@ Status SwitchSite::act(Phase phase, const Request& request, StopFlag& stop, cons
     if (!pair_) {
         return make_error("there is no stand-by instance");
     }
+    TRY(check_instances(*pair_, phase));
     Step step = this->step(request, stop, update);
-    if (pair_->active == Side::B && phase > Phase::soak) {
-        TRY(check_running(*pair_));   // else each question to B would take as long as its limit
-    }
-    switch (phase) {
-    case Phase::preflight:
-        break;
-    case Phase::fetch:
-        return run_fetch(step);
-    case Phase::standby:
-        return run_standby(step);
-    case Phase::copy:
-        TRY(bring_up_to_date(step));
-        return run_copy(step, Side::A);
-    case Phase::verify:
-        return run_verify(step, Side::A);
-    case Phase::hold:
-        return run_hold(step, Side::A);
-    case Phase::commit:
-        return run_commit(step, Side::A);
-    case Phase::soak:
-        return run_soak(step);
-    case Phase::reprogram:
-        return run_reprogram(step);
-    case Phase::thaw:
-        return run_thaw(step);
-    case Phase::copy_back:
-        TRY(catch_up(step));
-        return run_copy(step, Side::B);
-    case Phase::verify_back:
-        return run_verify(step, Side::B);
-    case Phase::hold_back:
-        return run_hold(step, Side::B);
-    case Phase::commit_back:
-        return run_commit(step, Side::B);
-    case Phase::retire: {
-        auto status = run_retire(step);
+    auto status = run_phase(step, phase);
+    if (phase == Phase::retire) {
         forget_pair();
         return status;
     }
+    if (!status) {   // what it met may be the consequence of that
+        if (auto ended = check_instances(*pair_, phase); !ended && ended.error().message != status.error().message) {
+            return make_error("{} ({})", ended.error().message, status.error().message);
+        }
     }
-    return {};
+    return status;
 }
 
 void SwitchSite::forget_pair() {
@@ -289,7 +309,7 @@ void SwitchSite::end(const Summary& summary) {
     health_ = {};
 }
 
-Status SwitchSite::watch(State state) {
+Status SwitchSite::watch() {
     if (orphan_) {
         if (!orphan_->alive() || orphan_->stopped()) {
             return make_error("B's ovs-vswitchd (process {}) has ended or is stopped", orphan_->pid());
@@ -302,10 +322,7 @@ Status SwitchSite::watch(State state) {
     if (!pair_ || !pair_->b) {
         return {};
     }
-    if (state == State::failed_over) {
-        return check_health(*pair_, health_);
-    }
-    return check_running(*pair_);
+    return check_health(*pair_, health_);
 }
 
 // Running a program for it takes long: once for each process.

@@ -35,7 +35,7 @@ class SwitchSite : public Site, public Inspector {
     void phase_ends(Phase phase, const Status& status, std::chrono::microseconds duration) override;
     Result<State> apply(Remedy remedy, const Update& update) override;
     void end(const Summary& summary) override;
-    Status watch(State state) override;
+    Status watch() override;
     std::optional<Resumed> take_interrupted() override;
     bool b_forwards() const override;
     Status can_operate() const override;

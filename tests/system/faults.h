@@ -45,9 +45,15 @@ class Faults : public ::testing::Test {
         ASSERT_EQ(output.exit_status, 0) << output.standard_error;
     }
     pid_t b_pid() { return Process::from_pidfile(lab().path("run/hitless/b/ovs-vswitchd.pid"))->pid(); }
-    void start_daemon() {
-        lab().checked({HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file", "--no-chdir",
-                       "--state-dir=" + lab().path("state"), std::string("--schema=") + HITLESS_SCHEMA});
+    // With more in its environment: 'name=value'.
+    void start_daemon(const Words& environment = {}) {
+        Words argv = {"env"};
+        argv.insert(argv.end(), environment.begin(), environment.end());
+        for (const auto& word : {HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file", "--no-chdir"}) {
+            argv.push_back(word);
+        }
+        argv.insert(argv.end(), {"--state-dir=" + lab().path("state"), std::string("--schema=") + HITLESS_SCHEMA});
+        lab().checked(argv);
     }
     void kill_daemon() {
         auto process = Process::from_pidfile(lab().path("run/ovs-hitlessd.pid"));
@@ -55,6 +61,18 @@ class Faults : public ::testing::Test {
         ASSERT_TRUE(process->signal(SIGKILL));
         ASSERT_TRUE(process->wait_end(5s));
     }
+    // Another daemon, of which an operation waits at a fault point (base/fault.h).
+    void wait_at(const std::string& point) {
+        kill_daemon();
+        start_daemon({"HITLESS_WAIT_POINT=" + point, "HITLESS_WAIT_FILE=" + lab().path("waiting")});
+    }
+    bool comes_to_the_point() {
+        for (int i = 0; i < 400 && !std::filesystem::exists(lab().path("waiting")); i++) {
+            std::this_thread::sleep_for(50ms);
+        }
+        return std::filesystem::exists(lab().path("waiting"));
+    }
+    void go_on() { std::filesystem::remove(lab().path("waiting")); }
     // ovs-appctl at the daemon's own socket.
     ProgramOutput daemon(const Words& words) {
         Words argv = {"ovs-appctl", "-t", "ovs-hitlessd"};

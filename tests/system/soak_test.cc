@@ -56,6 +56,15 @@ TEST_F(InTheSoak, WhenBGrowsBeyondThePolicyPacketsGoByAAgain) {
     run([this] { fill_b(); }, "MB of memory, and took", 100);
 }
 
+TEST_F(InTheSoak, AStandbyThatGrowsBeyondThePolicyIsTakenAway) {
+    make_lab();
+    lab().configure({{"soak-memory-megabytes", "8"}});
+    ASSERT_EQ(lab().appctl({"hitless/standby", "--from=" + lab().new_software()}).exit_status, 0);
+    fill_b();
+    ASSERT_TRUE(comes_to_rest("idle"));
+    EXPECT_THAT(daemon({"hitless/history", "1"}).standard_output, testing::HasSubstr("MB of memory, and took"));
+}
+
 TEST_F(InTheSoak, WhatThePolicyDoesNotWatchFailsNobody) {
     make_lab();
     lab().configure({{"soak-silence-ms", "0"}, {"soak-memory-megabytes", "0"}});

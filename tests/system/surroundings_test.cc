@@ -1,6 +1,6 @@
 // What becomes of an upgrade, and of the traffic, when something around it changes in one of its phases: the operator's ovsdb-server
-// is restarted, a port's device vanishes or gets another MTU. The daemon stops before the phase acts (base/fault.h), and goes on when
-// it has happened.
+// is restarted, or the switch itself, a port's device vanishes or gets another MTU. The operation waits before the phase acts
+// (base/fault.h), and goes on when it has happened.
 #include <algorithm>
 #include <functional>
 #include <set>
@@ -31,22 +31,15 @@ class Surroundings : public Faults, public ::testing::WithParamInterface<std::st
         lab().checked({"ip", "link", "add", "v0", "type", "veth", "peer", "v1"});
         lab().checked({"ip", "link", "set", "v0", "up"});
         lab().vsctl({"add-port", "br0", "v0"});
-        kill_daemon();
-        ::setenv("HITLESS_STOP_POINT", (GetParam() + ".begun").c_str(), 1);
-        start_daemon();
-        ::unsetenv("HITLESS_STOP_POINT");
+        wait_at(GetParam() + ".begun");
     }
 
     // An upgrade in which 'event' happens before the phase.
     ProgramOutput upgrade_with(const std::function<void()>& event) {
-        auto daemon = Process::open(lab().daemon_pid());
         auto done = lab().appctl_meanwhile(upgrade("0"));
-        for (int i = 0; i < 400 && !daemon->stopped(); i++) {
-            std::this_thread::sleep_for(50ms);
-        }
-        EXPECT_TRUE(daemon->stopped()) << "the daemon did not come to phase " << GetParam();
+        EXPECT_TRUE(comes_to_the_point()) << GetParam();
         event();
-        EXPECT_TRUE(daemon->signal(SIGCONT));
+        go_on();
         return done.get();
     }
     void restart_database() {
@@ -57,6 +50,15 @@ class Surroundings : public Faults, public ::testing::WithParamInterface<std::st
         lab().checked({"ovs-appctl", "-t", "ovsdb-server", "exit"});
         ASSERT_TRUE(server->wait_end(5s));
         lab().checked(*argv);
+    }
+    // By ovs-ctl, which asks the instance that is active to exit, then ends A. Returns when either has ended.
+    std::future<void> begin_restart() {
+        auto a = Process::open(lab().switch_pid());
+        auto b = Process::from_pidfile(lab().path("run/hitless/b/ovs-vswitchd.pid"));
+        auto restarted = std::async(std::launch::async, [this] { lab().lab({"restart"}); });
+        while (a->alive() && (!b || b->alive()) && restarted.wait_for(10ms) == std::future_status::timeout) {
+        }
+        return restarted;
     }
     // A stock switch that is without its database polls no port, and asks for it again after a second: what comes meanwhile waits in
     // its receive buffers, or is lost. They become large in the standby, until A has the packets again.
@@ -70,6 +72,7 @@ class Surroundings : public Faults, public ::testing::WithParamInterface<std::st
 };
 
 class Database : public Surroundings {};
+class Switch : public Surroundings {};
 class OnePort : public Surroundings {};
 
 TEST_P(Database, ThatIsRestartedCostsNothing) {
@@ -86,6 +89,27 @@ TEST_P(Database, ThatIsRestartedCostsNothing) {
     } else {
         expect_nothing_lost(traffic.stop());
     }
+}
+
+// By somebody who knows nothing of the upgrade. What that costs it costs without an upgrade, too; afterwards all must be well.
+TEST_P(Switch, ThatIsRestartedEndsTheUpgradeAndLeavesNothingBehind) {
+    auto before = lab().snapshot();
+    before.erase("TCP connections through NAT");
+    std::future<void> restarted;
+    auto output = upgrade_with([&] { restarted = begin_restart(); });
+    restarted.get();
+    std::cout << "ended with status " << output.exit_status << ": " << output.standard_error << "\n";
+    if (GetParam() == "commit-back") {   // the packets, which were on their way to A, are with B again
+        ASSERT_TRUE(comes_to_rest("failed-over"));
+        auto returned = daemon({"hitless/return"});
+        EXPECT_EQ(returned.exit_status, 0) << returned.standard_error;
+    }
+    expect_at_rest();
+    expect_same(before);
+    LabTraffic traffic(lab());
+    auto again = lab().appctl(upgrade("0"));
+    EXPECT_EQ(again.exit_status, 0) << again.standard_error;
+    expect_nothing_lost(traffic.stop());
 }
 
 TEST_P(OnePort, OfWhichTheDeviceVanishesCostsTheOthersNothing) {
@@ -115,6 +139,7 @@ std::string name_of(const ::testing::TestParamInfo<std::string>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Phases, Database, ::testing::ValuesIn(phases_of_an_upgrade()), name_of);
+INSTANTIATE_TEST_SUITE_P(Phases, Switch, ::testing::ValuesIn(phases_of_an_upgrade()), name_of);
 // While legs are made, and before and after each time that packets are held.
 INSTANTIATE_TEST_SUITE_P(Phases, OnePort, ::testing::Values("standby", "copy", "hold", "commit", "soak", "copy-back", "hold-back", "retire"),
                          name_of);

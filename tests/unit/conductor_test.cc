@@ -48,7 +48,7 @@ class FakeSite : public Site {
     std::optional<Resumed> take_interrupted() override { return std::exchange(interrupted, std::nullopt); }
     bool b_forwards() const override { return b_active; }
     Status can_operate() const override { return orphaned ? Status(make_error("B is an orphan")) : Status(); }
-    Status watch(State) override { return sick ? Status(make_error("B died")) : Status(); }
+    Status watch() override { return sick ? Status(make_error("B died")) : Status(); }
 
     uint64_t number = 0;
     int ended = 0;
