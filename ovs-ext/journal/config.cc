@@ -58,6 +58,7 @@ Result<Config> parse_config(const Settings& settings) {
     }
     config.hold_deadline = std::chrono::milliseconds(
         TRY(number(settings, "hold-deadline-ms", 100, 60'000, config.hold_deadline.count())));
+    config.probation = std::chrono::milliseconds(TRY(number(settings, "probation-ms", 0, 60'000, config.probation.count())));
     config.receive_buffer_bytes =
         TRY(count(settings, "receive-buffer-bytes", 212'992, 1 << 30, config.receive_buffer_bytes));
     config.history_max = TRY(count(settings, "history-max", 1, 10'000, config.history_max));

@@ -17,7 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kStartLimit = 60s;
-constexpr auto kProbation = 1500ms;   // a new process must live that long before anything depends on it
 
 // Where ovs-appctl looks while the daemon holds A's pidfile.
 std::string stand_in_path(const Pair& pair) {
@@ -68,7 +67,7 @@ Status end_a(Step& step) {
 
 // B forwards, so there is time to see whether the new process lasts. No longer than B does, though: then A is needed.
 Status prove(Pair& pair) {
-    auto end = std::chrono::steady_clock::now() + kProbation;
+    auto end = std::chrono::steady_clock::now() + pair.settings.probation;
     while (std::chrono::steady_clock::now() < end && check_running(pair)) {
         pollfd ended = {pair.a.process().pidfd(), POLLIN, 0};
         if (::poll(&ended, 1, 20) > 0) {

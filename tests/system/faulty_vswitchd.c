@@ -2,7 +2,7 @@
  *
  *   never       does not start
  *   as-a        does not start but as a stand-by
- *   soon        ends soon after its start, but as a stand-by */
+ *   soon        ends two seconds after its start, but as a stand-by */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static void kill_later(const char *rundir)
     for (int fd = 0; fd < 1024; fd++) {
         close(fd);
     }
-    usleep(1000 * 1000);
+    usleep(2000 * 1000);
     snprintf(path, sizeof path, "%s/ovs-vswitchd.pid", rundir);
     FILE *file = fopen(path, "r");
     if (file && fscanf(file, "%d", &pid) == 1 && pid > 1) {
