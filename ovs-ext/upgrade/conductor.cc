@@ -230,8 +230,9 @@ Status Conductor::run_phase(Phase phase, const Request& request) {
         summary_->phases.push_back({phase, {}, true, {}, since_1970});
     }
     Status status = site_.phase_begins(phase);
-    if (status) {
-        status = site_.act(phase, request, stop_, [this](const auto& change) { update(change); });
+    if (status || phase == Phase::retire) {   // B goes, even if the journal cannot be written
+        auto acted = site_.act(phase, request, stop_, [this](const auto& change) { update(change); });
+        status = status ? std::move(acted) : std::move(status);
     }
     auto duration = duration_cast<microseconds>(Clock::now() - phase_began_);
     site_.phase_ends(phase, status, duration);

@@ -30,12 +30,6 @@ Status end_process(const std::filesystem::path& pidfile) {
     return process->wait_end(5s);
 }
 
-// What is left of a soak that began at 'began' and was to take 'length'. The clock may have been set meanwhile.
-std::chrono::seconds rest_of_soak(std::chrono::seconds length, std::chrono::microseconds began) {
-    auto since = std::chrono::system_clock::now().time_since_epoch() - began;
-    return std::clamp(length - std::chrono::duration_cast<std::chrono::seconds>(since), 0s, length);
-}
-
 // A's flows whose timeouts an earlier daemon took away get them back: those that A has still.
 Status restore_flow_timeouts(const instance::OperatorSwitch& a, const state::Snapshot& timed) {
     if (timed.empty()) {
@@ -204,11 +198,6 @@ void SwitchSite::resume_operation(const journal::OperationRecord& operation) {
     request_.command = resumed.request.command = resumed.so_far.command;
     const auto& a = pair_->a.process();
     resumed.rest = resume_with_b(to_interrupted(operation, request_.keep_standby), a.alive() && !a.stopped());
-    if (!operation.phases.empty() && !resumed.rest.phases.empty() && resumed.rest.phases.front() == Phase::soak) {
-        const auto& last = operation.phases.back();
-        auto length = request_.soak.value_or(pair_->settings.soak.length);
-        resumed.request.soak = last.name == to_string(Phase::soak) ? rest_of_soak(length, last.began) : length;
-    }
     auto in = operation.phases.empty() ? "before its first phase" : "in phase " + operation.phases.back().name;
     auto warning = fmt::format("ovs-hitlessd ended {}; the next one went on with the operation", in);
     (void) journal_->warning(warning).ok();

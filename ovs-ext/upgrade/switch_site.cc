@@ -120,6 +120,7 @@ Result<journal::Journal*> SwitchSite::journal() {
 Result<uint64_t> SwitchSite::begin(const Request& request) {
     request_ = request;
     auto* journal = TRY(this->journal());
+    TRY(journal->flush());   // the end of the operation before, where the disk had no room for it
     if (!pair_) {   // what an earlier daemon could not write down, nor the start of this one
         auto newest = TRY(journal->history(1));
         if (!newest.empty() && !newest.front().ended) {

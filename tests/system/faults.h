@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <set>
 #include <thread>
@@ -27,7 +28,7 @@ class Faults : public ::testing::Test {
         ::unsetenv("HITLESS_FAULT");
     }
 
-    void make_lab(const Words& options = {}) { lab_ = std::make_unique<TrafficLab>(options); }
+    void make_lab(const Words& options = {}, const std::string& small = "") { lab_ = std::make_unique<TrafficLab>(options, small); }
     bool lab_made() const { return lab_ != nullptr; }
     TrafficLab& lab() { return *lab_; }
 
@@ -66,13 +67,22 @@ class Faults : public ::testing::Test {
         kill_daemon();
         start_daemon({"HITLESS_WAIT_POINT=" + point, "HITLESS_WAIT_FILE=" + lab().path("waiting")});
     }
+    // An upgrade in which 'event' happens at that point.
+    ProgramOutput upgrade_with(const std::function<void()>& event) {
+        auto done = lab().appctl_meanwhile(upgrade("0"));
+        EXPECT_TRUE(comes_to_the_point());
+        event();
+        std::filesystem::remove(lab().path("waiting"));
+        auto output = done.get();
+        std::cout << "ended with status " << output.exit_status << ": " << output.standard_error << "\n";
+        return output;
+    }
     bool comes_to_the_point() {
         for (int i = 0; i < 400 && !std::filesystem::exists(lab().path("waiting")); i++) {
             std::this_thread::sleep_for(50ms);
         }
         return std::filesystem::exists(lab().path("waiting"));
     }
-    void go_on() { std::filesystem::remove(lab().path("waiting")); }
     // ovs-appctl at the daemon's own socket.
     ProgramOutput daemon(const Words& words) {
         Words argv = {"ovs-appctl", "-t", "ovs-hitlessd"};

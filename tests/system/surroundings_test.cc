@@ -2,7 +2,6 @@
 // is restarted, or the switch itself, a port's device vanishes or gets another MTU. The operation waits before the phase acts
 // (base/fault.h), and goes on when it has happened.
 #include <algorithm>
-#include <functional>
 #include <set>
 
 #include "faults.h"
@@ -32,15 +31,6 @@ class Surroundings : public Faults, public ::testing::WithParamInterface<std::st
         lab().checked({"ip", "link", "set", "v0", "up"});
         lab().vsctl({"add-port", "br0", "v0"});
         wait_at(GetParam() + ".begun");
-    }
-
-    // An upgrade in which 'event' happens before the phase.
-    ProgramOutput upgrade_with(const std::function<void()>& event) {
-        auto done = lab().appctl_meanwhile(upgrade("0"));
-        EXPECT_TRUE(comes_to_the_point()) << GetParam();
-        event();
-        go_on();
-        return done.get();
     }
     void restart_database() {
         auto server = Process::from_pidfile(lab().path("run/ovsdb-server.pid"));
@@ -98,7 +88,6 @@ TEST_P(Switch, ThatIsRestartedEndsTheUpgradeAndLeavesNothingBehind) {
     std::future<void> restarted;
     auto output = upgrade_with([&] { restarted = begin_restart(); });
     restarted.get();
-    std::cout << "ended with status " << output.exit_status << ": " << output.standard_error << "\n";
     if (GetParam() == "commit-back") {   // the packets, which were on their way to A, are with B again
         ASSERT_TRUE(comes_to_rest("failed-over"));
         auto returned = daemon({"hitless/return"});
@@ -115,7 +104,6 @@ TEST_P(Switch, ThatIsRestartedEndsTheUpgradeAndLeavesNothingBehind) {
 TEST_P(OnePort, OfWhichTheDeviceVanishesCostsTheOthersNothing) {
     LabTraffic traffic(lab());
     auto output = upgrade_with([this] { lab().checked({"ip", "link", "del", "v0"}); });
-    std::cout << "ended with status " << output.exit_status << ": " << output.standard_error << "\n";
     expect_at_rest();
     EXPECT_EQ(upgraded(), output.exit_status == 0);
     expect_nothing_lost(traffic.stop());

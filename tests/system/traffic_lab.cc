@@ -71,10 +71,14 @@ Json::Value parse_json(const std::string& text) {
     return value;
 }
 
-TrafficLab::TrafficLab(const Words& lab_options) {
+TrafficLab::TrafficLab(const Words& lab_options, const std::string& small) {
     static std::atomic<int> number{0};
     const char* temporary = std::getenv("TMPDIR");
     directory_ = fmt::format("{}/l{}", temporary ? temporary : "/tmp", ++number);
+    if (!small.empty()) {
+        fs::create_directories(path(small));
+        must(run_checked({"mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs", path(small)}));
+    }
     lab(joined({"up"}, lab_options));
     try {
         std::istringstream environment(must(run_checked({kLab, "env", directory_})));
@@ -83,6 +87,7 @@ TrafficLab::TrafficLab(const Words& lab_options) {
             inside_.environment[line.substr(7, equals - 7)] = line.substr(equals + 1);
         }
         inside_.network_namespace = node("switch");
+        inside_.limit = 120s;   // a whole upgrade, with all that can go wrong in it
         fs::create_directories(new_software());
         fs::copy_file(kOtherBuild, new_software() + "/ovs-vswitchd");
         checked({HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file", "--no-chdir",
@@ -266,7 +271,7 @@ void LabTraffic::stop_all() {
 std::future<Result<std::string>> LabTraffic::start(Words argv, const std::string& node, const std::string& ready) {
     ProgramOptions options;
     options.network_namespace = lab_.node(node);
-    options.limit = 60s;
+    options.limit = 120s;
     auto program = std::async(std::launch::async, [argv = std::move(argv), options] { return run_checked(argv, options); });
     for (auto end = Clock::now() + 20s; !fs::exists(directory_ + "/" + ready);) {
         if (program.wait_for(10ms) == std::future_status::ready || Clock::now() > end) {

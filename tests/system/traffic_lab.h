@@ -21,7 +21,8 @@ using Snapshot = std::map<std::string, std::string>;
 // A stock switch with hosts; ovs-hitless-lab(8) tells what is where. Everything ends with the object.
 class TrafficLab {
   public:
-    explicit TrafficLab(const Words& lab_options = {});   // of 'ovs-hitless-lab up'
+    // 'lab_options' are of 'ovs-hitless-lab up'. The directory 'small' of it is a file system of its own, of 64 MB.
+    explicit TrafficLab(const Words& lab_options = {}, const std::string& small = "");
     ~TrafficLab();
     TrafficLab(const TrafficLab&) = delete;
 

@@ -19,7 +19,7 @@ class FakeSite : public Site {
     Result<uint64_t> begin(const Request&) override { return ++number; }
     Status phase_begins(Phase phase) override {
         log.push_back("begin " + std::string(to_string(phase)));
-        return {};
+        return phase == unwritable_at ? Status(make_error("journal: No space left on device")) : Status();
     }
     Status act(Phase phase, const Request&, StopFlag& stop, const Update&) override {
         log.push_back("act " + std::string(to_string(phase)));
@@ -52,7 +52,7 @@ class FakeSite : public Site {
 
     uint64_t number = 0;
     int ended = 0;
-    std::optional<Phase> fail_at, wait_at;
+    std::optional<Phase> fail_at, wait_at, unwritable_at;
     bool remedy_fails = false, b_active = false, orphaned = false;
     std::atomic<bool> sick = false, going_on = false;
     std::promise<void> waiting;
@@ -93,12 +93,15 @@ TEST(Conductor, AppliesTheRemedyOfThePhaseThatFailed) {
     for (const Case& one : {Case{Phase::preflight, Remedy::forget, Outcome::failed, State::idle},
                             Case{Phase::fetch, Remedy::forget, Outcome::failed, State::idle},
                             Case{Phase::standby, Remedy::discard, Outcome::failed, State::idle},
+                            Case{Phase::copy, Remedy::discard, Outcome::failed, State::idle},
                             Case{Phase::verify, Remedy::discard, Outcome::failed, State::idle},
                             Case{Phase::hold, Remedy::call_off, Outcome::failed, State::idle},
                             Case{Phase::commit, Remedy::call_off, Outcome::failed, State::idle},
                             Case{Phase::soak, Remedy::roll_back, Outcome::rolled_back, State::idle},
                             Case{Phase::reprogram, Remedy::put_back, Outcome::rolled_back, State::idle},
+                            Case{Phase::copy_back, Remedy::stay, Outcome::failed, State::failed_over},
                             Case{Phase::verify_back, Remedy::stay, Outcome::failed, State::failed_over},
+                            Case{Phase::hold_back, Remedy::stay, Outcome::failed, State::failed_over},
                             Case{Phase::commit_back, Remedy::stay, Outcome::failed, State::failed_over}}) {
         FakeSite site;
         site.fail_at = one.phase;
@@ -109,6 +112,26 @@ TEST(Conductor, AppliesTheRemedyOfThePhaseThatFailed) {
         EXPECT_EQ(conductor.state(), one.state) << to_string(one.phase);
         EXPECT_EQ(summary.error, "port eth3: on fire");
     }
+}
+
+TEST(Conductor, WhatTheJournalCannotTakeIsNotDone) {
+    for (Phase phase : {Phase::preflight, Phase::standby, Phase::hold, Phase::soak, Phase::reprogram, Phase::hold_back}) {
+        FakeSite site;
+        site.unwritable_at = phase;
+        Conductor conductor(site, State::idle);
+        EXPECT_THAT(run(conductor, Command::upgrade).error, HasSubstr("No space left"));
+        EXPECT_THAT(site.log, testing::Not(testing::Contains("act " + std::string(to_string(phase)))));
+    }
+}
+
+TEST(Conductor, BGoesEvenIfTheJournalCannotTakeIt) {
+    FakeSite site;
+    site.unwritable_at = Phase::retire;
+    Conductor conductor(site, State::idle);
+    Summary summary = run(conductor, Command::upgrade);
+    EXPECT_EQ(site.log.back(), "act retire");
+    EXPECT_EQ(summary.outcome, Outcome::failed);
+    EXPECT_EQ(summary.state, State::idle);
 }
 
 TEST(Conductor, WhenTheNewSoftwareFailsTheOldOneComesBackByTheSameWay) {
