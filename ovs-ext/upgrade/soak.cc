@@ -87,7 +87,11 @@ Status check_health(Pair& pair, Health& sampled) {
         }
         TRY(check_forwarding(bond, policy, sampled));
     }
-    return policy.memory_megabytes ? check_memory(pair.b->process(), policy, sampled) : Status();
+    if (auto memory = policy.memory_megabytes ? check_memory(pair.b->process(), policy, sampled) : Status(); !memory) {
+        TRY(check_running(pair));   // of one that has just ended there is nothing to read
+        return memory;
+    }
+    return {};
 }
 
 Status run_soak(Step& step) {
