@@ -207,12 +207,12 @@ TEST_F(Faults, ADaemonThatCannotTakeBOverTellsWhyAndTriesAgain) {
     auto before = lab().snapshot();
     failover();
     kill_daemon();
-    fs::rename(lab().path("run/hitless/pair"), lab().path("pair.away"));
+    fs::rename(lab().path("run/hitless/pair"), lab().path("run/pair.away"));
     start_daemon();
     EXPECT_EQ(lab().state(), "failed-over");
     EXPECT_THAT(daemon({"hitless/status"}).standard_output, HasSubstr("run/hitless/pair: No such file"));
     EXPECT_THAT(daemon({"hitless/return"}).standard_error, HasSubstr("could not be taken over yet"));
-    fs::rename(lab().path("pair.away"), lab().path("run/hitless/pair"));
+    fs::rename(lab().path("run/pair.away"), lab().path("run/hitless/pair"));
     for (int i = 0; i < 100 && !lab().status()["problem"].asString().empty(); i++) {
         std::this_thread::sleep_for(50ms);
     }
