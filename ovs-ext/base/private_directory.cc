@@ -26,4 +26,15 @@ Status make_private_directory(const std::filesystem::path& path) {
     return {};
 }
 
+Status make_empty_private_directory(const std::filesystem::path& path) {
+    TRY(remove_directory(path));
+    return make_private_directory(path);
+}
+
+Status remove_directory(const std::filesystem::path& path) {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    return error ? make_error("directory {}: cannot be removed: {}", path.string(), error.message()) : Status();
+}
+
 }  // namespace hitless

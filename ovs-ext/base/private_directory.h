@@ -10,5 +10,10 @@ namespace hitless {
 // Makes the directory 'path' (its parent exists) with mode 0700. One that is there is taken, and given that mode, if it belongs to us;
 // a link, or what belongs to somebody else, is an Error.
 Status make_private_directory(const std::filesystem::path& path);
+// The same, and what is in it is removed; an Error where that cannot be.
+Status make_empty_private_directory(const std::filesystem::path& path);
+
+// With all that is in it. None there is no Error.
+Status remove_directory(const std::filesystem::path& path);
 
 }  // namespace hitless

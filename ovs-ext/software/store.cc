@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "base/fd.h"
+#include "base/private_directory.h"
 #include "software/installation.h"
 
 namespace hitless::software {
@@ -88,12 +89,6 @@ std::vector<KeptRelease> read_all(const fs::path& directory) {
     }
     std::ranges::sort(all, {}, [](const KeptRelease& kept) { return std::pair(kept.kept_since, kept.release.sha256); });
     return all;
-}
-
-Status remove_directory(const fs::path& directory) {
-    std::error_code error;
-    fs::remove_all(directory, error);
-    return error ? make_error("{}: cannot be removed: {}", directory.string(), error.message()) : Status();
 }
 
 // As an operator tells one release from another.

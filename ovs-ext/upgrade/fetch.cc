@@ -19,9 +19,7 @@ software::Sources sources_of(const Places& places, const instance::OperatorSwitc
 Status run_fetch(Step& step) {
     const auto staging = step.places.staging();
     TRY(make_private_directory(step.places.own()));
-    std::error_code error;
-    std::filesystem::remove_all(staging, error);
-    TRY(make_private_directory(staging));
+    TRY(make_empty_private_directory(staging));
     auto& pair = step.pair;
     auto sources = sources_of(step.places, pair.a, pair.settings);
     sources.observer.stop = [&step] { return step.stop.check(); };

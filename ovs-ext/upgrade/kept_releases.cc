@@ -47,10 +47,9 @@ std::string SwitchSite::running_sha256() {
 
 Result<software::Release> SwitchSite::fetch_beside(const Request& request, const fs::path& directory) {
     auto a = TRY(find_a());
-    std::error_code error;
-    fs::remove_all(directory, error);
-    TRY(make_private_directory(directory));
-    auto sources = sources_of(places_, a, TRY(TRY(journal())->config()));
+    auto config = TRY(TRY(journal())->config());   // first: with it there is the state directory
+    TRY(make_empty_private_directory(directory));
+    auto sources = sources_of(places_, a, config);
     sources.observer.stop = [this] { return given_up_ ? make_error("ovs-hitlessd is exiting") : Status(); };
     return software::fetch({request.from, request.sha256, request.signature}, sources, directory);
 }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "base/private_directory.h"
 #include "control/gate.h"
 #include "datapath/links.h"
 #include "software/installation.h"
@@ -75,14 +76,8 @@ Status SwitchSite::remove_b() {
     TRY(end_process(places_.b_rundir() / "ovsdb-server.pid"));
     TRY(datapath::unmount_bpf_filesystem(places_.bpf().string()));
     TRY(datapath::remove_named_namespace(places_.b_namespace().string()));
-    for (const auto& directory : {places_.staging(), places_.own()}) {   // the other one last: by it a pair is known
-        std::error_code error;
-        std::filesystem::remove_all(directory, error);
-        if (error) {
-            return make_error("directory {}: cannot be removed: {}", directory.string(), error.message());
-        }
-    }
-    return {};
+    TRY(remove_directory(places_.staging()));
+    return remove_directory(places_.own());   // last: by it a pair is known
 }
 
 // What can be put back without B: settings (their names are paths), the taps' queue lengths, A's receive buffers.
@@ -212,6 +207,7 @@ std::optional<Resumed> SwitchSite::take_interrupted() {
 Result<State> SwitchSite::recover() {
     std::error_code error;
     std::filesystem::remove_all(places_.adding(), error);
+    std::filesystem::remove_all(places_.checking(), error);
     if (!std::filesystem::exists(places_.own(), error)) {
         std::filesystem::remove_all(places_.staging(), error);   // the host was booted meanwhile
         if (std::filesystem::exists(places_.statedir / "hitless.db", error)) {   // else there never was an operation

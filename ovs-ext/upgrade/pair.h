@@ -62,7 +62,8 @@ struct Places {
     std::filesystem::path releases() const { return statedir / "releases"; }
     // Software is run from here: on most hosts nothing can be from /run, which is mounted noexec; and nobody else writes here.
     std::filesystem::path staging() const { return statedir / "software"; }          // of the pair
-    std::filesystem::path adding() const { return statedir / "software-to-keep"; }   // of hitless/release-add
+    std::filesystem::path adding() const { return statedir / "software-to-keep"; }     // of hitless/release-add
+    std::filesystem::path checking() const { return statedir / "software-to-check"; }  // of hitless/check
 };
 
 // What is changed on the host besides settings (which go by their paths), as the journal names it.

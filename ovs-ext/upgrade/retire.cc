@@ -1,5 +1,6 @@
 // Phase retire: B ends, and with it every trace of the pair on the host. Goes on after a failure, and tells of the first.
 #include "base/fault.h"
+#include "base/private_directory.h"
 #include "upgrade/phases.h"
 
 namespace hitless::upgrade {
@@ -67,13 +68,8 @@ Status run_retire(Step& step) {
     FAULT_POINT("retire.namespace-removed");
     pair.host_settings = {};
     FAULT_POINT("retire.settings-back");
-    for (const auto& directory : {step.places.staging(), step.places.own()}) {   // the other one last: by it a pair is known
-        std::error_code error;
-        std::filesystem::remove_all(directory, error);
-        if (error) {
-            note(make_error("directory {}: cannot be removed: {}", directory.string(), error.message()));
-        }
-    }
+    note(remove_directory(step.places.staging()));
+    note(remove_directory(step.places.own()));   // last: by it a pair is known
     note(step.journal.set_instance(Side::B, {}));
     return first;
 }

@@ -420,7 +420,7 @@ Result<CheckReport> SwitchSite::check(const Request& request) {
     report.bridges = judgement.config.bridges.size();
     report.ports = steered_ports(judgement.config).size();
     if (request.from != "installed" || request.sha256) {
-        auto directory = places_.rundir / "hitless-check";
+        auto directory = places_.checking();
         auto release = fetch_beside(request, directory);
         std::error_code error;
         std::filesystem::remove_all(directory, error);
