@@ -34,16 +34,16 @@ std::vector<unsigned> numbers(const std::string& version) {
 
 bool is_later(const std::string& version, const std::string& than) { return numbers(version) > numbers(than); }
 
-Result<bool> convert(const std::string& server, const std::filesystem::path& path, Conversion conversion) {
+Status convert(const std::string& server, const std::filesystem::path& path, Conversion conversion) {
     auto schema = TRY(read_schema(path));
     auto client = TRY(Client::connect(server));
     auto present = TRY(client.get_schema(schema["name"].asString()))["version"].asString();
     auto wanted = schema["version"].asString();
     if (present == wanted || (conversion == Conversion::up && !is_later(wanted, present))) {
-        return false;
+        return {};
     }
     TRY(run_checked({"ovsdb-client", "convert", "unix:" + server, path.string()}));
-    return true;
+    return {};
 }
 
 }  // namespace hitless::ovsdb

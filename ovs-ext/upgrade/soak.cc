@@ -49,6 +49,9 @@ Status check_forwarding(const datapath::Bond& bond, const journal::SoakPolicy& p
 }
 
 Status check_memory(const Process& b, const journal::SoakPolicy& policy, Health& sampled) {
+    if (!policy.memory_megabytes) {
+        return {};
+    }
     size_t bytes = TRY(b.resident_bytes());
     if (sampled.first_memory_bytes == 0) {
         sampled.first_memory_bytes = bytes;
@@ -87,11 +90,11 @@ Status check_health(Pair& pair, Health& sampled) {
         }
         TRY(check_forwarding(bond, policy, sampled));
     }
-    if (auto memory = policy.memory_megabytes ? check_memory(pair.b->process(), policy, sampled) : Status(); !memory) {
+    auto memory = check_memory(pair.b->process(), policy, sampled);
+    if (!memory) {
         TRY(check_running(pair));   // of one that has just ended there is nothing to read
-        return memory;
     }
-    return {};
+    return memory;
 }
 
 Status run_soak(Step& step) {
