@@ -19,6 +19,14 @@ namespace hitless::test {
 
 using namespace std::chrono_literals;
 
+constexpr double kAtOnceMs = 100;   // for the packets to be with an instance that lives
+
+// GoogleTest takes letters, digits and '_'.
+inline std::string test_name(std::string name) {
+    std::ranges::replace(name, '-', '_');
+    return name;
+}
+
 class Faults : public ::testing::Test {
   protected:
     void SetUp() override {

@@ -9,8 +9,6 @@
 namespace hitless::test {
 namespace {
 
-constexpr double kAtOnceMs = 100;   // for the packets to be with an instance that lives
-
 class Instance : public Faults, public ::testing::WithParamInterface<std::tuple<std::string, std::string>> {
   protected:
     const std::string phase = std::get<0>(GetParam()), fault = std::get<1>(GetParam());
@@ -83,9 +81,7 @@ TEST_P(A, ThatEndsBeforeItHasThePacketsAgainLosesNone) {
 }
 
 std::string name_of(const ::testing::TestParamInfo<std::tuple<std::string, std::string>>& info) {
-    auto name = std::get<0>(info.param) + "_" + std::get<1>(info.param);
-    std::ranges::replace(name, '-', '_');
-    return name;
+    return test_name(std::get<0>(info.param) + "_" + std::get<1>(info.param));
 }
 
 INSTANTIATE_TEST_SUITE_P(Phases, B,

@@ -1,4 +1,4 @@
-/* Put before the C library of a program (LD_PRELOAD), for surroundings_test.cc: what the kernel answers where
+/* Put before the C library of a program (LD_PRELOAD), for resources_test.cc: what the kernel answers where
  *
  *   HITLESS_NO_MEMORY_FOR=NAME    there is no memory for the BPF map NAME: ENOMEM
  *   HITLESS_CLOCK=FILE            the wall clock was set: it is wrong by as many seconds as FILE says. The others are right. */

@@ -9,12 +9,10 @@
 #include <tuple>
 
 #include "faults.h"
-#include "upgrade/plan.h"
+#include "phases_of_an_upgrade.h"
 
 namespace hitless::test {
 namespace {
-
-constexpr double kAtOnceMs = 100;
 
 // The directory of the lab that is full, and the phase before which it became so.
 class FullDisk : public Faults, public ::testing::WithParamInterface<std::tuple<std::string, std::string>> {
@@ -65,20 +63,9 @@ TEST_P(FullDisk, EndsTheUpgradeAndLosesNothing) {
     }
 }
 
-std::vector<std::string> phases_of_an_upgrade() {
-    std::vector<std::string> names;
-    auto plan = upgrade::make_plan(upgrade::State::idle, upgrade::Command::upgrade, false);
-    for (auto one : plan->phases) {
-        names.emplace_back(to_string(one));
-    }
-    return names;
-}
-
 INSTANTIATE_TEST_SUITE_P(Phases, FullDisk, ::testing::Combine(::testing::Values("state"), ::testing::ValuesIn(phases_of_an_upgrade())),
                          [](const auto& info) {
-                             auto name = std::get<0>(info.param) + "_" + std::get<1>(info.param);
-                             std::ranges::replace(name, '-', '_');
-                             return name;
+                             return test_name(std::get<0>(info.param) + "_" + std::get<1>(info.param));
                          });
 
 class Resources : public Faults {

@@ -5,19 +5,10 @@
 #include <set>
 
 #include "faults.h"
-#include "upgrade/plan.h"
+#include "phases_of_an_upgrade.h"
 
 namespace hitless::test {
 namespace {
-
-std::vector<std::string> phases_of_an_upgrade() {
-    std::vector<std::string> names;
-    auto plan = upgrade::make_plan(upgrade::State::idle, upgrade::Command::upgrade, false);
-    for (auto phase : plan->phases) {
-        names.emplace_back(to_string(phase));
-    }
-    return names;
-}
 
 class Surroundings : public Faults, public ::testing::WithParamInterface<std::string> {
   protected:
@@ -121,9 +112,7 @@ TEST_P(OnePort, WithAnotherMtuCostsNothing) {
 }
 
 std::string name_of(const ::testing::TestParamInfo<std::string>& info) {
-    std::string name = info.param;
-    std::ranges::replace(name, '-', '_');
-    return name;
+    return test_name(info.param);
 }
 
 INSTANTIATE_TEST_SUITE_P(Phases, Database, ::testing::ValuesIn(phases_of_an_upgrade()), name_of);
