@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -21,6 +22,8 @@
 #include <memory>
 #include <optional>
 #include <thread>
+
+#include "datapath/notice_filter.h"
 
 namespace hitless::datapath {
 
@@ -90,6 +93,14 @@ std::optional<std::string> packets_of(int fd) {
     request.ifr_ifindex = address.sll_ifindex;
     // A device that has gone has no name any more.
     return ::ioctl(fd, SIOCGIFNAME, &request) ? "" : request.ifr_name;
+}
+
+// A netlink socket that gets notices of network devices.
+bool hears_of_devices(int fd) {
+    sockaddr_nl address = {};
+    socklen_t size = sizeof address;
+    return socket_option(fd, SO_DOMAIN) == AF_NETLINK && socket_option(fd, SO_PROTOCOL) == NETLINK_ROUTE &&
+           ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 && (address.nl_groups & RTMGRP_LINK);
 }
 
 bool is_port_tap(int fd) {
@@ -182,6 +193,8 @@ Result<ProcessSockets> ProcessSockets::open(pid_t pid) {
         auto device = fd && socket ? packets_of(fd.get()) : std::nullopt;
         if (device) {
             sockets.packet_.push_back({std::move(fd), *device});
+        } else if (fd && socket && hears_of_devices(fd.get())) {
+            sockets.notices_.push_back(std::move(fd));
         } else if (fd && !socket && is_port_tap(fd.get())) {
             sockets.tap_.push_back(std::move(fd));
         }
@@ -210,6 +223,27 @@ Status ProcessSockets::reduce_receive_buffers(int bytes) {
     for (const auto& [fd, device] : packet_) {
         if (socket_option(fd.get(), SO_RCVBUF) > bytes) {
             TRY(set_receive_buffer(fd.get(), bytes));
+        }
+    }
+    return {};
+}
+
+Status ProcessSockets::hide_devices(const std::string& prefix) {
+    auto instructions = notice_filter(prefix);
+    sock_fprog filter = {static_cast<unsigned short>(instructions.size()), instructions.data()};
+    for (const Fd& fd : notices_) {
+        if (::setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter)) {
+            return make_errno_error(errno, "netlink socket: filter of notices");
+        }
+    }
+    return {};
+}
+
+Status ProcessSockets::show_devices() {
+    for (const Fd& fd : notices_) {
+        int none = 0;
+        if (::setsockopt(fd.get(), SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof none) && errno != ENOENT) {
+            return make_errno_error(errno, "netlink socket: removal of the filter of notices");
         }
     }
     return {};

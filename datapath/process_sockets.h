@@ -1,5 +1,5 @@
-// The packet sockets and taps through which a running vswitchd gets its packets, reached by pidfd_getfd(2): works on an
-// unmodified process. Needs CAP_SYS_PTRACE.
+// The packet sockets and taps through which a running vswitchd gets its packets, and those by which the kernel tells it of network
+// devices, reached by pidfd_getfd(2): works on an unmodified process. Needs CAP_SYS_PTRACE.
 #pragma once
 
 #include <sys/types.h>
@@ -18,7 +18,7 @@ namespace hitless::datapath {
 
 class ProcessSockets {
   public:
-    // Takes duplicates of the AF_PACKET sockets and port taps that process 'pid' has open now. Open it anew when ports were
+    // Takes duplicates of the AF_PACKET sockets, port taps and netlink sockets that process 'pid' has open now. Open it anew when ports were
     // added. Trap: a duplicate of a tap keeps the tap busy (EBUSY) for a successor of the process: close before that.
     static Result<ProcessSockets> open(pid_t pid);
 
@@ -30,6 +30,13 @@ class ProcessSockets {
     int receive_buffer_bytes() const;
     // Puts buffers that are larger than 'bytes' back to that.
     Status reduce_receive_buffers(int bytes);
+
+    // Keeps from the process what the kernel says of the devices that a Steering with 'prefix' makes. For each such notice vswitchd
+    // looks at all of its ports, and forwards nothing meanwhile: tens of ms with many ports [measured]. Stays when this object,
+    // or this process, ends.
+    Status hide_devices(const std::string& prefix);
+    // It is told of all devices again.
+    Status show_devices();
 
     // Waits until every packet that was accepted is also processed: all queues empty, then one turn of the process's main
     // loop (round_trip: a request on its control socket), and still empty. Only for ports polled by the main thread (no
@@ -59,6 +66,7 @@ class ProcessSockets {
     };
     std::vector<PacketSocket> packet_;
     std::vector<Fd> tap_;
+    std::vector<Fd> notices_;
 };
 
 struct SocketAddress {

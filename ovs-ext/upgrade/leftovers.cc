@@ -91,10 +91,8 @@ void SwitchSite::restore_host_changes(const journal::OperationRecord& operation)
             } else if (what.starts_with(kQueueLength) && links) {
                 auto length = static_cast<uint32_t>(std::atoi(before.c_str()));
                 (void) links->change(what.substr(kQueueLength.size()), {{}, {}, length}).ok();
-            } else if (what == kReceiveBuffers && a && std::atoi(before.c_str()) > 0) {
-                if (auto sockets = datapath::ProcessSockets::open(a->process().pid())) {
-                    (void) sockets->reduce_receive_buffers(std::atoi(before.c_str())).ok();
-                }
+            } else if (what == kReceiveBuffers && a) {
+                (void) put_sockets_back(a->process().pid(), std::atoi(before.c_str())).ok();
             }
         }
     }

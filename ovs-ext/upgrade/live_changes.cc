@@ -82,8 +82,7 @@ Status take_new_ports(Pair& pair) {
     auto config = TRY(ovsdb::read_switch_config(client));
     std::lock_guard lock(pair.steering_mutex);
     auto stitched = pair.steering->stitch();
-    pair.b_sockets = TRY(datapath::ProcessSockets::open(pair.b->process().pid()));
-    TRY(pair.b_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
+    TRY(pair.open_sockets(Side::B));
     TRY(pair.links->point_to_b(names_of(config)));
     return stitched;
 }
@@ -161,9 +160,7 @@ Status catch_up(Step& step) {
     pair.a_control->reset(pair.a_paths());
     pair.b_control->reset(pair.b_paths());
     TRY(wait_for_a(pair, TRY(ports_of(*pair.b_control))));
-    pair.a_sockets.reset();
-    pair.a_sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));
-    TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
+    TRY(pair.open_sockets(Side::A));
     pair.new_promiscuous.clear();
     for (const auto& text : pair.notes.take()) {
         step.warn(text);

@@ -55,6 +55,13 @@ PairRecord Pair::record() const {
     return record_;
 }
 
+Status Pair::open_sockets(Side side) {
+    auto& sockets = side == Side::A ? a_sockets : b_sockets;
+    sockets = TRY(datapath::ProcessSockets::open(side == Side::A ? a.process().pid() : b->process().pid()));
+    TRY(sockets->enlarge_receive_buffers(settings.receive_buffer_bytes));
+    return side == Side::A ? sockets->hide_devices(datapath::SteeringOptions().prefix) : Status();
+}
+
 void Pair::look_after_active() {
     if (!unchecked && windows.check->suspended(active)) {
         unchecked = std::make_unique<UncheckedConnections>(active, active == Side::A ? a_paths() : b_paths(), windows,

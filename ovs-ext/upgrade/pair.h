@@ -143,6 +143,10 @@ struct Pair {
     Status change_record(const Places& places, const std::function<void(PairRecord&)>& change);
     PairRecord record() const;
 
+    // Takes the sockets of the side's process as it has them now, with receive buffers for stalls. A is told of no devices that
+    // steering makes any more.
+    Status open_sockets(Side side);
+
     // From now on, until look_after_nobody(), the active instance is looked after where it does not check windows.
     void look_after_active();
     void look_after_nobody();

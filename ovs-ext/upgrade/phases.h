@@ -64,8 +64,8 @@ Status activate_controllers(Pair& pair);
 Status stand_in_for_a(Pair& pair, control::Front& front);
 // Starts an A that has ended. It is silent, and knows nothing.
 Status revive_a(Step& step);
-// The packet sockets of A, if it still runs, have receive buffers of 'bytes' again; 0: it is not known what they had.
-Status reduce_receive_buffers(pid_t a, int bytes);
+// A, if it still runs, is told of all devices again, and its packet sockets have receive buffers of 'bytes'; 0: they stay as they are.
+Status put_sockets_back(pid_t a, int bytes);
 
 // Remedies.
 

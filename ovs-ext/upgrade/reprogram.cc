@@ -97,8 +97,7 @@ Status start_a(Step& step) {
     auto& pair = step.pair;
     TRY(start_process(step));
     TRY(prove(pair));
-    pair.a_sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));
-    TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
+    TRY(pair.open_sockets(Side::A));
     pair.promiscuous.reset();
     pair.a_version = TRY(instance::version_of(pair.a.running_image()));
     pair.publish();

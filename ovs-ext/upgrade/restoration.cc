@@ -44,13 +44,11 @@ Status take_over_packets(Pair& pair, const Places& places) {
 Status take_over_instances(Pair& pair, const Places& places) {
     pair.b.emplace(standby_options(pair, places));
     TRY(pair.b->adopt());
-    pair.b_sockets = TRY(datapath::ProcessSockets::open(pair.b->process().pid()));
-    TRY(pair.b_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
+    TRY(pair.open_sockets(Side::B));
     open_control(pair, places);
     TRY(pair.links->point_to_b(pair.bridge_names()));
     if (pair.a.process().alive()) {   // also one that is frozen
-        pair.a_sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));
-        TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
+        TRY(pair.open_sockets(Side::A));
     }
     return {};
 }

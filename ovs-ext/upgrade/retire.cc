@@ -4,24 +4,15 @@
 #include "upgrade/phases.h"
 
 namespace hitless::upgrade {
-namespace {
 
-Status put_receive_buffers_back(const Pair& pair) {
-    if (pair.windows.check->suspended(Side::A)) {
-        return {};   // A will be asked more (UncheckedConnections)
-    }
-    return reduce_receive_buffers(pair.a.process().pid(), pair.a_receive_buffer_bytes);
-}
-
-}  // namespace
-
-Status reduce_receive_buffers(pid_t a, int bytes) {
+Status put_sockets_back(pid_t a, int bytes) {
     auto process = Process::open(a);
-    if (!bytes || !process || !process->alive()) {
+    if (!process || !process->alive()) {
         return {};
     }
     auto sockets = TRY(datapath::ProcessSockets::open(a));   // ports may have come since
-    return sockets.reduce_receive_buffers(bytes);
+    TRY(sockets.show_devices());
+    return bytes ? sockets.reduce_receive_buffers(bytes) : Status();
 }
 
 Status run_retire(Step& step) {
@@ -52,7 +43,8 @@ Status run_retire(Step& step) {
     }
     FAULT_POINT("retire.detached");
     pair.a_sockets.reset();
-    note(put_receive_buffers_back(pair));
+    bool asked_more = pair.windows.check->suspended(Side::A);   // by UncheckedConnections
+    note(put_sockets_back(pair.a.process().pid(), asked_more ? 0 : pair.a_receive_buffer_bytes));
     pair.b_sockets.reset();
     pair.b_control.reset();
     pair.a_control.reset();

@@ -174,14 +174,13 @@ Status run_standby(Step& step) {
     auto operators_socket = TRY(pair.a.database_socket());
     pair.ports = steered_ports(pair.config);
     // First of all: from here on A's main thread may stall by what is asked of it.
-    pair.a_sockets = TRY(datapath::ProcessSockets::open(pair.a.process().pid()));
     if (!pair.a_receive_buffer_bytes) {   // else they are still as they were in an upgrade before
-        pair.a_receive_buffer_bytes = pair.a_sockets->receive_buffer_bytes();
+        pair.a_receive_buffer_bytes = TRY(datapath::ProcessSockets::open(pair.a.process().pid())).receive_buffer_bytes();
     }
     TRY(step.journal.add_host_change(kReceiveBuffers, std::to_string(pair.a_receive_buffer_bytes)));
     TRY(begin_record(step));
     FAULT_POINT("standby.record");
-    TRY(pair.a_sockets->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
+    TRY(pair.open_sockets(Side::A));
     TRY(change_host_settings(step, {{datapath::rcu_expedited, "1"}}));
     TRY(keep_neighbours(step, pair.ports));
     TRY(attach(step));

@@ -112,15 +112,6 @@ Status wait_for_ports(const Pair& pair) {
     }
 }
 
-Status open_sockets(Pair& pair) {
-    for (auto [sockets, pid] : {std::pair{&pair.a_sockets, pair.a.process().pid()}, {&pair.b_sockets, pair.b->process().pid()}}) {
-        sockets->reset();
-        *sockets = TRY(datapath::ProcessSockets::open(pid));
-        TRY((*sockets)->enlarge_receive_buffers(pair.settings.receive_buffer_bytes));
-    }
-    return {};
-}
-
 }  // namespace
 
 Status bring_up_to_date(Step& step) {
@@ -135,7 +126,8 @@ Status bring_up_to_date(Step& step) {
     TRY(pair.change_record(step.places, [&](PairRecord& record) { record.controllers = controllers_of(pair.config); }));
     TRY(park_bridges(pair, step.places));
     TRY(wait_for_ports(pair));
-    TRY(open_sockets(pair));
+    TRY(pair.open_sockets(Side::A));
+    TRY(pair.open_sockets(Side::B));
     pair.a_control->reset(pair.a_paths());
     pair.b_control->reset(pair.b_paths());
     return wait_for_tunnels(pair);

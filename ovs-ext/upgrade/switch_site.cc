@@ -239,7 +239,7 @@ void SwitchSite::watch_unchecked() {
         kept_buffer_bytes_ = pair_->a_receive_buffer_bytes;
         unchecked_ = std::make_unique<UncheckedConnections>(
             Side::A, std::move(a), std::move(pair_->windows), nullptr, [pid = pair_->a.process().pid(), bytes = kept_buffer_bytes_] {
-                (void) reduce_receive_buffers(pid, bytes).ok();
+                (void) put_sockets_back(pid, bytes).ok();
             });
     }
 }

@@ -108,6 +108,18 @@ class Faults : public ::testing::Test {
         ADD_FAILURE() << daemon({"hitless/status"}).standard_output;
         return false;
     }
+    // A, of a device by such a name as steering gives.
+    bool is_told_of_our_devices() {
+        auto notices = [this] {   // the switch adds its counters up once a second, when it wakes up
+            std::this_thread::sleep_for(1100ms);
+            lab().checked({"ovs-appctl", "version"});
+            return lab().checked({"ovs-appctl", "coverage/read-counter", "nln_changed"});
+        };
+        auto before = notices();
+        lab().checked({"ip", "link", "add", "hll99", "type", "veth", "peer", "hll98"});
+        lab().checked({"ip", "link", "delete", "hll99"});
+        return notices() != before;
+    }
     // Receive buffers of all packet sockets, sorted out of what ss prints.
     std::set<std::string> receive_buffers() {
         auto text = lab().checked({"ss", "-0", "-n", "-m"});

@@ -131,6 +131,40 @@ TEST_P(ProcessSocketsTest, FindsPortsAndEnlargesTheirBuffers) {
     EXPECT_FALSE(datapath::ProcessSockets::open(1 << 22).ok());
 }
 
+// Else it would look at all of its ports again and again, and forward nothing meanwhile.
+TEST_P(ProcessSocketsTest, IsToldOfNoDevicesThatSteeringMakes) {
+    auto told = [this] {
+        // The kernel tells of some changes as much as a second later; the switch adds its counters up once a second, when it wakes up.
+        std::this_thread::sleep_for(1100ms);
+        EXPECT_TRUE(a_->round_trip().ok());
+        std::this_thread::sleep_for(1100ms);
+        EXPECT_TRUE(a_->round_trip().ok());
+        return must(a_->appctl({"coverage/read-counter", "nln_changed"}));
+    };
+    auto device_comes_and_goes = [] {
+        must(run_checked({"ip", "link", "add", "hlx0", "type", "veth", "peer", "hlx1"}));
+        must(run_checked({"ip", "link", "delete", "hlx0"}));
+    };
+    auto sockets = must(datapath::ProcessSockets::open(a_->pid()));
+    ASSERT_OK(sockets.hide_devices(options().prefix));
+    auto before = told();
+    attach();
+    ASSERT_OK(steering_->remove_port("p2"));
+    ASSERT_OK(steering_->detach_all());
+    EXPECT_EQ(told(), before);
+    device_comes_and_goes();
+    auto of_another = told();
+    EXPECT_NE(of_another, before);
+
+    ASSERT_OK(sockets.show_devices());
+    ASSERT_OK(sockets.show_devices());
+    steering_ = must(datapath::make_steering(options()));
+    ASSERT_OK(steering_->attach(ports_));
+    ASSERT_OK(steering_->detach_all());
+    EXPECT_NE(told(), of_another);
+    ping_all();
+}
+
 TEST_P(ProcessSocketsTest, PromiscuousModeOutlivesTheSwitch) {
     auto promiscuity = [] { return must(run_checked({"ip", "-d", "link", "show", "p1"})).find("promiscuity 0") == std::string::npos; };
     {

@@ -91,16 +91,20 @@ TEST_F(Faults, WhenADiesInTheCopyTheUpgradeFailsAndBGoes) {
     EXPECT_FALSE(fs::exists(lab().path("run/hitless")));
 }
 
-TEST_F(Faults, TheReceiveBuffersOfAAreAsTheyWereWhateverBecomesOfTheUpgrade) {
+TEST_F(Faults, TheSocketsOfAAreAsTheyWereWhateverBecomesOfTheUpgrade) {
     make_lab();
     auto before = receive_buffers();
     ASSERT_FALSE(before.empty());
+    EXPECT_TRUE(is_told_of_our_devices());
     ASSERT_EQ(lab().appctl({"hitless/standby", "--from=" + lab().new_software()}).exit_status, 0);
     EXPECT_NE(receive_buffers(), before);
+    EXPECT_FALSE(is_told_of_our_devices());
     ASSERT_EQ(lab().appctl({"hitless/abort"}).exit_status, 0);
     EXPECT_EQ(receive_buffers(), before);
+    EXPECT_TRUE(is_told_of_our_devices());
     ASSERT_EQ(lab().appctl(upgrade("0")).exit_status, 0);
     EXPECT_EQ(receive_buffers(), before);
+    EXPECT_TRUE(is_told_of_our_devices());
 }
 
 TEST_F(Faults, ADaemonThatIsKilledWhileAForwardsIsClearedUpAfterByTheNext) {
@@ -115,6 +119,7 @@ TEST_F(Faults, ADaemonThatIsKilledWhileAForwardsIsClearedUpAfterByTheNext) {
     EXPECT_EQ(lab().state(), "idle");
     expect_same(before);
     EXPECT_EQ(receive_buffers(), buffers);
+    EXPECT_TRUE(is_told_of_our_devices());
     EXPECT_FALSE(fs::exists(lab().path("run/hitless")));
     EXPECT_EQ(lab().appctl(upgrade("0")).exit_status, 0);
     expect_nothing_lost(traffic.stop());
