@@ -110,15 +110,8 @@ void examine_bridge(const BridgeConfig& bridge, Findings& findings) {
     if (bridge.has_netflow || bridge.has_sflow || bridge.has_ipfix) {
         findings.warnings.push_back(fmt::format("bridge {}: nothing is exported to flow collectors while B is active", bridge.name));
     }
-    bool tunnels = false;
     for (const auto& port : bridge.ports) {
         examine_port(port, findings);
-        tunnels |= std::ranges::any_of(port.interfaces, is_tunnel);
-    }
-    if (tunnels) {   // measured: 10 to 97 packets of 17,000 while 30 devices came and went beside a stock switch
-        findings.warnings.push_back(fmt::format("bridge {}: some packets of its tunnels may be lost: Open vSwitch reads its routes anew "
-                                                "whenever a network device comes or goes, and the upgrade makes and removes some",
-                                                bridge.name));
     }
 }
 

@@ -73,10 +73,8 @@ class UpgradeTunnels : public ::testing::TestWithParam<TunnelCase> {
     std::unique_ptr<TrafficLab> lab_;
 };
 
-// A stock switch drops some packets of tunnels whenever a device comes or goes (preflight.cc); all others are as in any upgrade.
-constexpr uint64_t kLostToDevices = 100;
-
-TEST_P(UpgradeTunnels, LoseNoMoreThanByDevicesThatComeAndGo) {
+// Though a stock switch drops some packets of tunnels whenever it is told of a device that comes or goes.
+TEST_P(UpgradeTunnels, LoseNothing) {
     LabTraffic traffic(lab(), through_tunnel());
     auto before = lab().snapshot();
     auto output = lab().appctl({"hitless/upgrade", "--from=" + lab().new_software(), "--soak=1"});
@@ -91,9 +89,8 @@ TEST_P(UpgradeTunnels, LoseNoMoreThanByDevicesThatComeAndGo) {
         GTEST_SKIP() << "this machine is too busy to measure: it dropped " << count.receive_drops << " delivered packets";
     }
     EXPECT_GT(count.sent, 3000u);
-    EXPECT_EQ(count.lost, lost_in_tunnel(count)) << "blackout " << count.blackout_ms << " ms" << count.losses << history;
-    EXPECT_LT(lost_in_tunnel(count), kLostToDevices) << count.losses << history;
-    std::cout << "lost in the tunnel: " << lost_in_tunnel(count) << " of " << count.sent << " packets\n";
+    EXPECT_EQ(lost_in_tunnel(count), 0u) << count.losses << history;
+    EXPECT_EQ(count.lost, 0u) << "blackout " << count.blackout_ms << " ms" << count.losses << history;
     EXPECT_EQ(count.duplicated, 0u);
     EXPECT_EQ(count.reordered, 0u);
 }
@@ -103,7 +100,7 @@ TEST_P(UpgradeTunnels, LosePacketsInAPlainRestart) {   // else the measurement a
     lab().lab({"restart"});
     auto lost = lost_in_tunnel(traffic.stop());
     std::cout << "lost in the tunnel: " << lost << "\n";
-    EXPECT_GT(lost, 2 * kLostToDevices);
+    EXPECT_GT(lost, 100u);
 }
 
 class TunnelAddresses : public UpgradeTunnels {};
