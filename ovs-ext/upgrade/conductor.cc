@@ -300,12 +300,17 @@ std::vector<Phase> Conductor::recover(Phase phase, const Error& error, std::vect
         settle(Remedy::roll_back, Outcome::rolled_back);
         return {};
     case Remedy::put_back:
+    case Remedy::take_back:
         rest_after(Outcome::rolled_back, State::idle, error.message);
-        if (auto rests = apply(Remedy::put_back); !rests) {
+        if (auto rests = apply(remedy(phase)); !rests) {
             rest_after(Outcome::failed, site_.b_forwards() ? State::failed_over : State::idle, rests.error().message);
             return {};
         } else if (*rests != State::failed_over) {   // B had failed as well: A has the packets already
             return {};
+        }
+        std::erase(rest, Phase::soak_back);   // the old software is known to forward
+        if (phase == Phase::soak_back) {
+            rest.insert(rest.begin(), {Phase::copy_back, Phase::verify_back, Phase::hold_back, Phase::commit_back});
         }
         return rest;
     case Remedy::stay:

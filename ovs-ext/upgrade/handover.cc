@@ -229,6 +229,9 @@ Status settle_at_b(Step& step) {
         TRY(freeze_a(step));
     }
     FAULT_POINT("commit.frozen");
+    if (!pair.record().old_binary.empty()) {   // of an upgrade before, of the same pair
+        TRY(pair.change_record(step.places, [](PairRecord& record) { record.old_binary.clear(); }));
+    }
     pair.look_after_active();
     enter_roles(step, "frozen", "active");
     return {};
@@ -248,7 +251,6 @@ Status settle_at_a(Step& step) {
     }
     forget_timed_flows(step);
     pair.timed_flows.clear();
-    TRY(pair.change_record(step.places, [](PairRecord& record) { record.old_binary.clear(); }));   // not wanted any more
     FAULT_POINT("commit-back.gate-lifted");
     pair.dummy.reset();   // A's sessions with it end, and it connects to its controllers
     pair.look_after_active();
@@ -256,14 +258,28 @@ Status settle_at_a(Step& step) {
     return {};
 }
 
-// A has its packets back from B, which had them while A was stopped.
-Status readmit_connections(Pair& pair) {
+// 'side' has its packets back from the other, which had them meanwhile: its windows are old. 'side' does not check them.
+Status readmit_connections(Pair& pair, Side side) {
     for (size_t i = 0; i < pair.copies.size(); i++) {
         if (pair.kinds.list[i].get() == pair.kinds.conntrack) {
-            return pair.kinds.conntrack->readmit(*pair.a_control, pair.copies[i].source);
+            return pair.kinds.conntrack->readmit(pair.control(side), pair.copies[i].source);
         }
     }
     return {};
+}
+
+// Packets to 'side': the other has failed.
+Status toggle_at_once(Step& step, Side side) {
+    auto& pair = step.pair;
+    Status released;
+    for (int tries = 0; tries < kFlipTries && pair.active != side; tries++) {
+        if (!pair.halted) {
+            (void) halt(pair).ok();   // the last packets of the other are stuck in a queue: this one gets the rest all the same
+        }
+        auto report = release(step, side);
+        released = report ? Status() : report.error();
+    }
+    return released;
 }
 
 // What was asked of the instance just now has made its packets wait. That backlog is for it to work off before the hold: in the hold
@@ -406,14 +422,7 @@ Status roll_back_at_once(Step& step) {
         // Its windows are those of when it was stopped. If it does not answer in time, its first packets wait for nothing.
         (void) pair.windows.check->suspend(*pair.a_control).ok();
     }
-    Status released;
-    for (int tries = 0; tries < kFlipTries && pair.active != Side::A; tries++) {
-        if (!pair.halted) {
-            (void) halt(pair).ok();   // B's last packets are stuck in a queue: A gets the rest all the same
-        }
-        auto report = release(step, Side::A);
-        released = report ? Status() : report.error();
-    }
+    auto released = toggle_at_once(step, Side::A);
     if (pair.active != Side::A) {
         return released;
     }
@@ -427,7 +436,7 @@ Status roll_back_at_once(Step& step) {
         step.warn(text);
     }
     if (thawed) {
-        (void) readmit_connections(pair).ok();   // else they go on without a check of windows
+        (void) readmit_connections(pair, Side::A).ok();   // else they go on without a check of windows
         pair.publish();
     }
     auto timed = state::restart_idle(pair.timed_flows, *pair.a_control);
@@ -438,6 +447,26 @@ Status roll_back_at_once(Step& step) {
     TRY(std::move(directed));   // what else A needs came first
     TRY(std::move(timed));
     return released;
+}
+
+Status take_back(Step& step) {
+    auto& pair = step.pair;
+    if (pair.active == Side::A) {   // else an earlier daemon had got that far
+        TRY(check_running(pair));
+        (void) pair.windows.check->suspend(*pair.b_control).ok();   // its windows are those of when it had the packets
+        auto released = toggle_at_once(step, Side::B);
+        if (pair.active == Side::A) {
+            return released;
+        }
+        FAULT_POINT("take-back.released");
+        pair.look_after_nobody();
+        (void) readmit_connections(pair, Side::B).ok();   // else they go on without a check of windows
+        if (pair.a.process().alive()) {
+            TRY(cut_off(step, Side::A));
+        }
+        TRY(call_off(step, Side::B));
+    }
+    return put_back(step);
 }
 
 }  // namespace hitless::upgrade

@@ -43,6 +43,7 @@ Status run_commit(Step& step, Side from);
 Status run_soak(Step& step);
 Status run_reprogram(Step& step);
 Status run_thaw(Step& step);
+Status run_soak_back(Step& step);
 Status run_retire(Step& step);
 
 // What phases and a restored pair (restoration.h) have in common.
@@ -73,6 +74,8 @@ Status put_sockets_back(pid_t a, int bytes);
 Status call_off(Step& step, Side side);
 // Packets to A at once, with the state that A has: B has failed.
 Status roll_back_at_once(Step& step);
+// Packets to B at once, with the state that B has: A has failed, and B still runs. Then as put_back().
+Status take_back(Step& step);
 // The old software in place again, A started from it.
 Status put_back(Step& step);
 
@@ -85,8 +88,9 @@ Status check_running(const Pair& pair);
 struct Health {
     std::chrono::steady_clock::time_point next{};
     uint64_t received = 0, sent = 0;
-    std::chrono::steady_clock::time_point forwarded{};   // B was last seen to forward enough, or had nothing to forward
-    double usual_ratio = 0;                              // packets sent per packet received, of A before the toggle
+    std::chrono::steady_clock::time_point forwarded{};   // it was last seen to forward enough, or had nothing to forward
+    bool silent = false;                                 // it was not, when last looked at
+    double usual_ratio = 0;                              // packets sent per packet received, of the other instance
     size_t first_memory_bytes = 0;                       // of B, when it was first looked at
 };
 Status check_health(Pair& pair, Health& sampled);

@@ -10,6 +10,7 @@ const std::vector<Phase> kPrepare = {copy, verify};
 const std::vector<Phase> kToggle = {hold, commit};
 const std::vector<Phase> kReplace = {soak, reprogram};
 const std::vector<Phase> kBack = {copy_back, verify_back, hold_back, commit_back};
+const std::vector<Phase> kWatchNew = {soak_back};
 
 Plan join(std::initializer_list<std::vector<Phase>> parts, State end) {
     Plan plan;
@@ -38,7 +39,7 @@ Error nonsense(State state, Command command, std::string_view remedy) {
 Result<Plan> from_idle(Command command, bool keep_standby) {
     switch (command) {
     case Command::upgrade:
-        return with_end(join({kBegin, kPrepare, kToggle, kReplace, kBack}, State::idle), keep_standby);
+        return with_end(join({kBegin, kPrepare, kToggle, kReplace, kBack, kWatchNew}, State::idle), keep_standby);
     case Command::failover:
         return join({kBegin, kPrepare, kToggle}, State::failed_over);
     case Command::standby:
@@ -55,7 +56,7 @@ Result<Plan> from_idle(Command command, bool keep_standby) {
 Result<Plan> from_standby(Command command, bool keep_standby) {
     switch (command) {
     case Command::upgrade:
-        return with_end(join({kPrepare, kToggle, kReplace, kBack}, State::idle), keep_standby);
+        return with_end(join({kPrepare, kToggle, kReplace, kBack, kWatchNew}, State::idle), keep_standby);
     case Command::failover:
         return join({kPrepare, kToggle}, State::failed_over);
     case Command::retire:
@@ -72,7 +73,7 @@ Result<Plan> from_standby(Command command, bool keep_standby) {
 Result<Plan> from_failed_over(Command command, bool keep_standby) {
     switch (command) {
     case Command::upgrade:
-        return with_end(join({{reprogram}, kBack}, State::idle), keep_standby);
+        return with_end(join({{reprogram}, kBack, kWatchNew}, State::idle), keep_standby);
     case Command::give_back:
         return with_end(join({{thaw}, kBack}, State::idle), keep_standby);
     case Command::rollback:
@@ -122,6 +123,8 @@ Remedy remedy(Phase phase) {
     case hold_back:
     case commit_back:
         return Remedy::stay;
+    case soak_back:
+        return Remedy::take_back;
     case retire:
         return Remedy::report;
     }
@@ -169,7 +172,8 @@ std::string_view to_string(Command command) {
 std::string_view to_string(Phase phase) {
     constexpr std::string_view names[] = {"preflight", "fetch", "standby",   "copy",        "verify",
                                           "hold",      "commit", "soak",     "reprogram",   "thaw",
-                                          "copy-back", "verify-back", "hold-back", "commit-back", "retire"};
+                                          "copy-back", "verify-back", "hold-back", "commit-back", "soak-back",
+                                          "retire"};
     return names[static_cast<int>(phase)];
 }
 

@@ -40,6 +40,7 @@ enum class Phase {
     verify_back,
     hold_back,
     commit_back,
+    soak_back,   // watch a restarted A while B is still there
     retire,      // end B, leave nothing behind
 };
 
@@ -55,6 +56,7 @@ enum class Remedy {
     call_off,     // give held packets back to A; end B
     roll_back,    // packets back to A at once, then end B
     put_back,     // old software back in place, A restarted from it, then the way back goes on
+    take_back,    // packets back to B at once, then as put_back, and the way back once more
     stay,         // B goes on forwarding; the operator decides
     report,       // the host may have leftovers; say which
 };

@@ -22,7 +22,7 @@ bool has_begun(const Interrupted& operation, Phase phase) {
 
 // On the way back because B, or the new software, was not good, or the operator wanted it.
 bool rolling_back(const Interrupted& operation) {
-    return has_failed(operation, soak) || has_failed(operation, reprogram);
+    return has_failed(operation, soak) || has_failed(operation, reprogram) || has_failed(operation, soak_back);
 }
 
 // All phases of the operation from the commit on.
@@ -36,6 +36,9 @@ std::vector<Phase> from_commit(const Interrupted& operation) {
         phases.push_back(verify_back);
     }
     phases.insert(phases.end(), {hold_back, commit_back});
+    if (replaces && !rolling_back(operation)) {
+        phases.push_back(soak_back);
+    }
     if (!operation.keep_standby) {
         phases.push_back(retire);
     }
@@ -44,6 +47,9 @@ std::vector<Phase> from_commit(const Interrupted& operation) {
 
 // The phase with which it goes on: 'last' or the next one, but a copy that was followed begins anew.
 Phase next_of(const Begun& last) {
+    if (last.phase == soak_back) {   // its remedy has the way back in it
+        return retire;
+    }
     if (last.phase >= copy_back) {
         return copy_back;
     }
@@ -66,10 +72,13 @@ Ending end_with_a(const Interrupted& operation) {
         bool emergency = operation.command == Command::rollback;   // it has no phases
         return {emergency ? Outcome::rolled_back : Outcome::failed, ended_in("before the first phase")};
     }
-    Phase last = operation.phases.back().phase;
+    const auto& [last, state, error] = operation.phases.back();
     auto in_phase = ended_in("in phase " + std::string(to_string(last)));
     if (last <= commit) {
         return {Outcome::failed, in_phase};
+    }
+    if (last == soak_back && state == Begun::State::failed) {   // before its remedy
+        return {Outcome::failed, error + "; " + in_phase};
     }
     if (last < hold_back || rolling_back(operation)) {
         return {Outcome::rolled_back, in_phase};
@@ -94,7 +103,8 @@ Resumption resume_with_b(const Interrupted& operation, bool a_ready) {
         last = operation.phases.back();
     }
     bool by_operator = last.phase == soak && last.error == kRolledBackByOperator;
-    if (last.state == Begun::State::failed && !by_operator) {
+    // Out of the soak of A it has the packets only by the remedy.
+    if ((last.state == Begun::State::failed && !by_operator) || last.phase == soak_back) {
         resumption.failed = last;
     }
     if (rolling_back(operation)) {

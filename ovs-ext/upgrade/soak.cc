@@ -1,5 +1,8 @@
 // Phase soak: B forwards, A is frozen and can be back in milliseconds. Watched: that B's process lives and runs, that packets
 // which go in come out as they did with A, and that it does not take more and more memory.
+//
+// Phase soak-back: A, restarted from the new software, forwards, and B, which is silent, can be back in milliseconds. What runs on
+// B has proved itself; A is watched for just long enough to see that packets come out of it as they did of B.
 #include "upgrade/phases.h"
 
 namespace hitless::upgrade {
@@ -26,26 +29,31 @@ Totals totals(const datapath::Bond& bond, Side side) {
     return sum;
 }
 
-Status check_forwarding(const datapath::Bond& bond, const journal::SoakPolicy& policy, Health& sampled) {
+Status check_forwarding(const datapath::Bond& bond, Side side, const journal::SoakPolicy& policy, Health& sampled) {
     auto now = std::chrono::steady_clock::now();
     if (sampled.usual_ratio == 0) {   // the first look
         sampled.forwarded = now;
-        Totals a = totals(bond, Side::A);
-        sampled.usual_ratio = a.received ? static_cast<double>(a.sent) / static_cast<double>(a.received) : -1;
+        Totals before = totals(bond, other(side));
+        sampled.usual_ratio = before.received ? static_cast<double>(before.sent) / static_cast<double>(before.received) : -1;
     }
-    Totals b = totals(bond, Side::B);
-    uint64_t received = b.received - sampled.received, sent = b.sent - sampled.sent;
-    sampled.received = b.received;
-    sampled.sent = b.sent;
+    Totals all = totals(bond, side);
+    uint64_t received = all.received - sampled.received, sent = all.sent - sampled.sent;
+    sampled.received = all.received;
+    sampled.sent = all.sent;
     double usual = static_cast<double>(received) * sampled.usual_ratio;
-    bool silent = received >= kFewPackets && static_cast<double>(sent) * 100 < usual * policy.forwards_percent;
-    if (!silent) {
+    sampled.silent = received >= kFewPackets && static_cast<double>(sent) * 100 < usual * policy.forwards_percent;
+    if (!sampled.silent) {
         sampled.forwarded = now;
     } else if (now - sampled.forwarded >= policy.silence) {
-        return make_error("B does not forward: of {} packets received in {} ms it sent {}, where A would have sent {:.0f}",
-                          received, kSample.count(), sent, usual);
+        return make_error("{} does not forward: of {} packets received in {} ms it sent {}, where {} would have sent {:.0f}",
+                          to_string(side), received, kSample.count(), sent, to_string(other(side)), usual);
     }
     return {};
+}
+
+datapath::Bond bond_of(Pair& pair) {
+    std::lock_guard lock(pair.steering_mutex);
+    return pair.steering->bond();
 }
 
 Status check_memory(const Process& b, const journal::SoakPolicy& policy, Health& sampled) {
@@ -83,12 +91,7 @@ Status check_health(Pair& pair, Health& sampled) {
     sampled.next = std::chrono::steady_clock::now() + kSample;
     const auto& policy = pair.settings.soak;
     if (policy.silence.count() > 0 && pair.active == Side::B) {
-        datapath::Bond bond;
-        {
-            std::lock_guard lock(pair.steering_mutex);
-            bond = pair.steering->bond();
-        }
-        TRY(check_forwarding(bond, policy, sampled));
+        TRY(check_forwarding(bond_of(pair), Side::B, policy, sampled));
     }
     auto memory = check_memory(pair.b->process(), policy, sampled);
     if (!memory) {
@@ -109,6 +112,32 @@ Status run_soak(Step& step) {
         TRY(check_health(step.pair, sampled));
     }
     return {};
+}
+
+// As long as silence fails it, and, where it is silent in the end, until that is decided.
+Status run_soak_back(Step& step) {
+    auto& pair = step.pair;
+    const auto& policy = pair.settings.soak;
+    if (policy.silence.count() == 0) {
+        return {};
+    }
+    const auto& a = pair.a.process();
+    auto end = std::chrono::steady_clock::now() + policy.silence;
+    Health sampled;
+    for (;;) {
+        if (!a.alive() || a.stopped()) {
+            return make_error("A's ovs-vswitchd (process {}) {}", a.pid(), a.alive() ? "is stopped" : "has ended: its log may say why");
+        }
+        auto now = std::chrono::steady_clock::now();
+        if (now >= sampled.next) {
+            sampled.next = now + kSample;
+            TRY(check_forwarding(bond_of(pair), Side::A, policy, sampled));
+        }
+        if (now >= end && !sampled.silent) {
+            return {};
+        }
+        std::this_thread::sleep_for(kLook);
+    }
 }
 
 }  // namespace hitless::upgrade

@@ -24,7 +24,7 @@ Status check_instances(const Pair& pair, Phase phase) {
         return make_error("A's ovs-vswitchd (process {}) has ended, and not by ovs-hitlessd: its log says why, unless somebody has stopped or "
                           "restarted the switch", pair.a.process().pid());
     }
-    bool b_needed = phase >= Phase::copy && phase != Phase::soak && phase != Phase::retire;
+    bool b_needed = phase >= Phase::copy && phase != Phase::soak && phase < Phase::soak_back;
     return b_needed ? check_running(pair) : Status();
 }
 
@@ -60,6 +60,8 @@ Status run_phase(Step& step, Phase phase) {
         return run_hold(step, Side::B);
     case Phase::commit_back:
         return run_commit(step, Side::B);
+    case Phase::soak_back:
+        return run_soak_back(step);
     case Phase::retire:
         return run_retire(step);
     }
@@ -271,6 +273,12 @@ Result<State> SwitchSite::apply(Remedy remedy, const Update& update) {
             return State::failed_over;
         }
         status = roll_back_at_once(step);   // B has failed, and there is an A
+        break;
+    case Remedy::take_back:
+        status = take_back(step);
+        if (status) {
+            return State::failed_over;
+        }
         break;
     case Remedy::stay:
         if (pair_->active == Side::B && check_running(*pair_)) {

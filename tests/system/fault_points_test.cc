@@ -58,6 +58,11 @@ bool before_release(const std::string& point) {
                                       "commit.before-delta"});
 }
 
+// Of the software (faulty_vswitchd.c) that comes by the point: it does not start in A's place, or forwards nothing there.
+std::string fault_of(const std::string& point) {
+    return point.starts_with("put-back.") ? "as-a" : point.starts_with("take-back.") ? "mute" : "";
+}
+
 class FaultPoint : public ::testing::TestWithParam<std::string> {
   protected:
     void SetUp() override {
@@ -82,8 +87,8 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
     void start_daemon(const std::string& fault_point) {
         Words argv = {"env", "HITLESS_FAULT_POINT=" + fault_point, HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file",
                       "--no-chdir", "--state-dir=" + lab().path("state"), std::string("--schema=") + HITLESS_SCHEMA};
-        if (fault_point.starts_with("put-back.")) {   // software that does not start in A's place (faulty_vswitchd.c) is put back
-            argv.insert(argv.begin() + 1, "HITLESS_FAULT=as-a");
+        if (auto fault = fault_of(fault_point); !fault.empty()) {
+            argv.insert(argv.begin() + 1, "HITLESS_FAULT=" + fault);
         }
         lab().checked(argv);
     }
@@ -101,7 +106,7 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
     // Carries out what comes by the point, until the daemon is dead.
     bool dies() {
         auto daemon = Process::open(lab().daemon_pid());
-        const std::string from = "--from=" + (GetParam().starts_with("put-back.") ? faulty_software() : lab().new_software());
+        const std::string from = "--from=" + (fault_of(GetParam()).empty() ? lab().new_software() : faulty_software());
         if (starts_with_one_of(GetParam(), {"thaw."})) {
             lab().appctl({"hitless/failover", from});
             lab().appctl({"hitless/return"});
@@ -132,7 +137,7 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
         EXPECT_EQ(count.tcp_alive, count.tcp_connections);
         EXPECT_EQ(count.tcp_corrupted, 0u);
         EXPECT_EQ(count.duplicated + count.reordered, 0u);
-        if (in_hold(GetParam()) || GetParam().starts_with("roll-back.")) {   // a B that was killed loses what it had
+        if (in_hold(GetParam()) || starts_with_one_of(GetParam(), {"roll-back.", "take-back."})) {   // who failed loses what it had
             EXPECT_LT(count.blackout_ms, kHoldDeadlineMs + kMachineMs);
         } else {
             EXPECT_EQ(count.lost, count.receive_drops);
@@ -140,7 +145,7 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
     }
     std::string expected_result() {
         return before_release(GetParam()) ? " failed "
-               : starts_with_one_of(GetParam(), {"roll-back.", "put-back."}) ? " rolled-back " : " done ";
+               : starts_with_one_of(GetParam(), {"roll-back.", "put-back.", "take-back."}) ? " rolled-back " : " done ";
     }
 
     static std::unique_ptr<TrafficLab> lab_;

@@ -40,12 +40,16 @@ class NewSoftware : public Faults {
         old_ = lab().software_of(a_);
         return lab().appctl(upgrade("0", lab().path("faulty")));
     }
-    // A runs the old software, the host is as it was, and no packet was lost.
-    void expect_as_before() {
+    // A runs the old software, and the host is as it was.
+    void expect_old() {
         EXPECT_EQ(lab().software_of(lab().switch_pid()), old_);
         EXPECT_EQ(lab().checked({"sha256sum", lab().path("sbin/ovs-vswitchd")}).substr(0, 64), old_);
         EXPECT_EQ(lab().state(), "idle");
         expect_same(before_);
+    }
+    // And no packet was lost.
+    void expect_as_before() {
+        expect_old();
         expect_nothing_lost(traffic_->stop());
     }
 
@@ -76,6 +80,15 @@ TEST_F(NewSoftware, ThatEndsSoonIsTakenBackWhileBForwards) {
     EXPECT_THAT(output.standard_error, HasSubstr(": rolled-back,"));
     EXPECT_THAT(output.standard_error, HasSubstr("ended soon after its start"));
     expect_as_before();
+}
+
+TEST_F(NewSoftware, ThatForwardsNothingInPlaceIsTakenBackAndBForwardsMeanwhile) {
+    auto output = upgrade_to("mute");
+    EXPECT_THAT(output.standard_error, HasSubstr(": rolled-back,"));
+    EXPECT_THAT(output.standard_error, HasSubstr("A does not forward"));
+    EXPECT_NE(lab().switch_pid(), a_);
+    expect_old();
+    expect_outage_under(1000, traffic_->stop());
 }
 
 TEST_F(Faults, WhenADiesInTheCopyTheUpgradeFailsAndBGoes) {

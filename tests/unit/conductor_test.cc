@@ -40,7 +40,7 @@ class FakeSite : public Site {
         if (remedy_fails) {
             return make_error("namespace busy");
         }
-        bool at_b = remedy == Remedy::stay || (remedy == Remedy::put_back && !sick);
+        bool at_b = remedy == Remedy::stay || ((remedy == Remedy::put_back || remedy == Remedy::take_back) && !sick);
         return at_b ? State::failed_over : State::idle;
     }
     void go_on() { going_on = true; }   // with the phase that waits
@@ -102,7 +102,8 @@ TEST(Conductor, AppliesTheRemedyOfThePhaseThatFailed) {
                             Case{Phase::copy_back, Remedy::stay, Outcome::failed, State::failed_over},
                             Case{Phase::verify_back, Remedy::stay, Outcome::failed, State::failed_over},
                             Case{Phase::hold_back, Remedy::stay, Outcome::failed, State::failed_over},
-                            Case{Phase::commit_back, Remedy::stay, Outcome::failed, State::failed_over}}) {
+                            Case{Phase::commit_back, Remedy::stay, Outcome::failed, State::failed_over},
+                            Case{Phase::soak_back, Remedy::take_back, Outcome::rolled_back, State::idle}}) {
         FakeSite site;
         site.fail_at = one.phase;
         Conductor conductor(site, State::idle);
@@ -150,6 +151,17 @@ TEST(Conductor, WhenBFailsWithTheNewSoftwareThereIsNoWayBackToGo) {
     Conductor conductor(site, State::idle);
     EXPECT_EQ(run(conductor, Command::upgrade).state, State::idle);
     EXPECT_EQ(site.log.back(), "act reprogram");
+}
+
+TEST(Conductor, WhenTheNewSoftwareForwardsNothingTheWayBackIsGoneOnceMore) {
+    FakeSite site;
+    site.fail_at = Phase::soak_back;
+    Conductor conductor(site, State::idle);
+    run(conductor, Command::upgrade);
+    const std::vector<std::string> last(site.log.end() - 12, site.log.end());
+    EXPECT_THAT(last, ElementsAre("begin soak-back", "act soak-back", "begin copy-back", "act copy-back", "begin verify-back",
+                                  "act verify-back", "begin hold-back", "act hold-back", "begin commit-back", "act commit-back",
+                                  "begin retire", "act retire"));
 }
 
 TEST(Conductor, TellsOfARemedyThatFailsToo) {

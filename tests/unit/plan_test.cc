@@ -19,7 +19,7 @@ TEST(Plan, UpgradeReplacesBothInstancesInTheRightOrder) {
     Plan plan = make_plan(State::idle, Command::upgrade, false).value();
     const Phase order[] = {Phase::preflight, Phase::fetch, Phase::standby, Phase::copy, Phase::verify, Phase::hold,
                            Phase::commit, Phase::soak, Phase::reprogram, Phase::copy_back, Phase::verify_back,
-                           Phase::hold_back, Phase::commit_back, Phase::retire};
+                           Phase::hold_back, Phase::commit_back, Phase::soak_back, Phase::retire};
     EXPECT_TRUE(std::ranges::equal(plan.phases, order));
     EXPECT_EQ(plan.end, State::idle);
 }
@@ -93,6 +93,7 @@ TEST(Plan, FailureBeforeTheHoldLeavesAUntouched) {
     EXPECT_FALSE(can_abort(Phase::hold));
     EXPECT_EQ(remedy(Phase::soak), Remedy::roll_back);
     EXPECT_EQ(remedy(Phase::reprogram), Remedy::put_back);
+    EXPECT_EQ(remedy(Phase::soak_back), Remedy::take_back);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ TEST(Resumption, AnUpgradeGoesOnWhereItWas) {
         Phase phase;
         std::vector<Phase> rest;
     };
-    const std::vector<Phase> back = {copy_back, verify_back, hold_back, commit_back, retire};
+    const std::vector<Phase> back = {copy_back, verify_back, hold_back, commit_back, soak_back, retire};
     auto then_back = [&](std::vector<Phase> first) {
         first.insert(first.end(), back.begin(), back.end());
         return first;
@@ -80,11 +80,11 @@ TEST(Resumption, KeepsTheStandbyWhereThatWasAskedFor) {
     operation.keep_standby = true;
     auto resumption = resume_with_b(operation, true);
     EXPECT_EQ(resumption.end, State::standby);
-    EXPECT_EQ(resumption.phases.back(), commit_back);
+    EXPECT_EQ(resumption.phases.back(), soak_back);
 }
 
 TEST(Resumption, TheRemedyOfAPhaseThatFailedComesFirst) {
-    for (Phase phase : {commit, soak, reprogram, thaw, copy_back, verify_back, hold_back, commit_back}) {
+    for (Phase phase : {commit, soak, reprogram, thaw, copy_back, verify_back, hold_back, commit_back, soak_back}) {
         auto resumption = resume_with_b(interrupted(Command::upgrade, phase, failed), true);
         ASSERT_TRUE(resumption.failed) << to_string(phase);
         EXPECT_EQ(resumption.failed->phase, phase);
@@ -93,6 +93,9 @@ TEST(Resumption, TheRemedyOfAPhaseThatFailedComesFirst) {
     auto put_back = resume_with_b(interrupted(Command::upgrade, reprogram, failed), false);
     EXPECT_THAT(put_back.phases, ElementsAre(copy_back, verify_back, hold_back, commit_back, retire));
     EXPECT_EQ(put_back.outcome, Outcome::rolled_back);
+    auto taken_back = resume_with_b(interrupted(Command::upgrade, soak_back, failed), true);
+    EXPECT_THAT(taken_back.phases, ElementsAre(retire));   // behind the way back, which is its remedy's
+    EXPECT_EQ(taken_back.outcome, Outcome::rolled_back);
 }
 
 TEST(Resumption, AnOperatorsRollBackInTheSoakIsNoFailureOfB) {
@@ -121,11 +124,14 @@ TEST(Resumption, WithAActiveWhatIsDoneIsDoneAndTheRestIsUndone) {
     for (Phase phase : {soak, reprogram, thaw, copy_back, verify_back}) {
         EXPECT_EQ(end_with_a(interrupted(Command::upgrade, phase)).outcome, Outcome::rolled_back) << to_string(phase);
     }
-    for (Phase phase : {hold_back, commit_back, retire}) {
+    for (Phase phase : {hold_back, commit_back, soak_back, retire}) {
         EXPECT_EQ(end_with_a(interrupted(Command::upgrade, phase)).outcome, Outcome::done) << to_string(phase);
         Interrupted put_back{Command::upgrade, false, {{reprogram, failed, "on fire"}, {phase, running, ""}}};
         EXPECT_EQ(end_with_a(put_back).outcome, Outcome::rolled_back) << to_string(phase);
     }
+    auto mute = end_with_a(interrupted(Command::upgrade, soak_back, failed));
+    EXPECT_EQ(mute.outcome, Outcome::failed);
+    EXPECT_THAT(mute.error, HasSubstr("on fire; ovs-hitlessd ended in phase soak-back"));
     EXPECT_EQ(end_with_a({Command::rollback, false, {}}).outcome, Outcome::rolled_back);
     EXPECT_EQ(end_with_a({Command::upgrade, false, {}}).outcome, Outcome::failed);
 }
