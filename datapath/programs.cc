@@ -13,13 +13,14 @@
 #include <map>
 
 #include "base/fd.h"
+#include "datapath/host_clock.h"
 #include "steer.skel.h"
 
 namespace hitless::datapath {
 
 namespace {
 
-using std::chrono::steady_clock;   // CLOCK_MONOTONIC, as bpf_ktime_get_ns()
+using std::chrono::steady_clock;
 
 template <typename T>
 T load_shared(const T& shared) {
@@ -206,8 +207,7 @@ uint64_t Programs::word() const { return load_shared(control_->word); }
 void Programs::set_word(uint64_t word) { store_shared(control_->word, static_cast<__u64>(word)); }
 
 void Programs::set_deadline(steady_clock::time_point deadline) {
-    auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch()).count();
-    store_shared(control_->deadline_ns, static_cast<__u64>(ns));
+    store_shared(control_->deadline_ns, static_cast<__u64>(to_kernel_ns(deadline)));
 }
 
 void Programs::set_hold_memory(uint64_t limit, uint64_t used) {
@@ -252,8 +252,7 @@ void Programs::clear_counters(uint32_t index) {
 }
 
 steady_clock::time_point Programs::arrival(uint32_t index, uint64_t number) const {
-    uint64_t ns = load_shared(stamps_.get()[index].ns[number % STEER_STAMPS]);
-    return steady_clock::time_point(std::chrono::nanoseconds(ns));
+    return from_kernel_ns(load_shared(stamps_.get()[index].ns[number % STEER_STAMPS]));
 }
 
 std::vector<steer_port> Programs::ports() const {
@@ -309,7 +308,7 @@ std::optional<LearnedTcp> Programs::learned(const TcpDirection& direction) const
     learned.window = state.window;
     learned.window_scale = state.window_scale == STEER_TCP_NO_SCALE ? -1 : state.window_scale;
     learned.flags = state.flags;
-    learned.seen = std::chrono::nanoseconds(state.seen_ns);
+    learned.seen = from_kernel_ns(state.seen_ns).time_since_epoch();
     return learned;
 }
 

@@ -33,7 +33,7 @@ enum {
 // 'deadline_ns': a new deadline that was written before the old one passed is therefore seen by all of them in time.
 struct steer_control {
     __u64 word;
-    __u64 deadline_ns;      // CLOCK_MONOTONIC; after it HOLD and RELEASE mean DIRECT: nobody is left to release
+    __u64 deadline_ns;      // host_clock.h; after it HOLD and RELEASE mean DIRECT: nobody is left to release
     __u64 hold_limit;       // memory that the holds of all ports may take: a packet beyond it is refused
     __u64 reserved[5];
     __u64 hold_used;        // of it, as estimated: the programs add, the daemon takes off what it has given on
@@ -83,7 +83,7 @@ struct steer_tcp_state {
     __u8 window_scale;      // from a SYN; STEER_TCP_NO_SCALE: none was seen
     __u8 flags;             // all TCP flags seen, ored
     __u32 reserved;
-    __u64 seen_ns;          // CLOCK_MONOTONIC, of the last segment
+    __u64 seen_ns;          // host_clock.h, of the last segment
 };
 
 // What precedes the IP header of a packet of this address, and where it came in.

@@ -535,5 +535,22 @@ TEST_P(SteeringTest, AttachesManyPorts) {
 INSTANTIATE_TEST_SUITE_P(Method, SteeringTest, ::testing::Values(TcMethod::automatic, TcMethod::clsact),
                          [](const auto& info) { return info.param == TcMethod::clsact ? "Clsact" : "Automatic"; });
 
+// What a process there takes for the time is not what programs in the kernel measure by.
+TEST(SteeringInATimeNamespace, HasTheSameDeadlines) {
+    if (!std::getenv("HITLESS_IN_NAMESPACES")) {
+        GTEST_SKIP() << "to be run by tests/in-namespaces";
+    }
+    if (!std::filesystem::exists("/proc/self/timens_offsets")) {
+        GTEST_SKIP() << "the kernel has no time namespaces";
+    }
+    const auto own = std::filesystem::read_symlink("/proc/self/exe").string();
+    for (const char* offset : {"100000", "-1"}) {
+        auto run = run_checked({"unshare", "--fork", "--time", "--monotonic", offset, own,
+                                "--gtest_filter=Method/SteeringTest.DeadlineGivesInputBack/*"});
+        ASSERT_TRUE(run.ok()) << offset << ": " << run.error().message;
+        EXPECT_NE(run->find("[  PASSED  ] 2 tests."), std::string::npos) << *run;
+    }
+}
+
 }  // namespace
 }  // namespace hitless::test
