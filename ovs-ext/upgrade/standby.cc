@@ -15,10 +15,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Settings of the host for the time of the pair; each is in the journal before it is changed.
-Status change_host_settings(Step& step, const std::vector<std::pair<std::string, std::string>>& wanted) {
+// Settings of the host for the time of the pair; each is in the journal before it is changed. One that is as wanted is left alone, and
+// not put back later: rcu_expedited is the whole host's, and it may be the daemon of another switch that has set it for a while.
+Status change_host_settings(Step& step, std::vector<std::pair<std::string, std::string>> wanted) {
     auto& pair = step.pair;
     std::vector<std::pair<std::string, std::string>> old;
+    std::erase_if(wanted, [](const auto& one) {
+        auto now = datapath::read_setting(one.first);
+        return now && *now == one.second;
+    });
     for (const auto& [path, value] : wanted) {
         old.emplace_back(path, TRY(datapath::read_setting(path)));
         TRY(step.journal.add_host_change(path, old.back().second));

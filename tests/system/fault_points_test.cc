@@ -71,6 +71,7 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
         }
         if (!lab_) {
             lab_ = std::make_unique<TrafficLab>();
+            lab_->make_rcu_expedited_private("0");
         }
         end_daemon();
         start_daemon(GetParam());

@@ -27,6 +27,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kLab = HITLESS_LAB;
 constexpr const char* kProbe = HITLESS_PROBE;
+constexpr const char* kRcuExpedited = "/sys/kernel/rcu_expedited";
 constexpr const char* kOtherBuild = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk";
 
 Words joined(Words first, const Words& second) {
@@ -103,6 +104,15 @@ TrafficLab::~TrafficLab() {
         std::cerr << contents(path("log/ovs-hitlessd.log"));
     }
     (void) run_program({kLab, "down", directory_}).ok();
+    if (rcu_expedited_is_private_) {
+        (void) run_program({"umount", kRcuExpedited}).ok();
+    }
+}
+
+void TrafficLab::make_rcu_expedited_private(const std::string& value) {
+    std::ofstream(path("rcu_expedited")) << value << "\n";
+    must(run_checked({"mount", "--bind", path("rcu_expedited"), kRcuExpedited}));
+    rcu_expedited_is_private_ = true;
 }
 
 void TrafficLab::lab(const Words& command) const {
@@ -213,7 +223,7 @@ std::string TrafficLab::files() const {
 std::string TrafficLab::settings() const {
     return checked({"sysctl", "net.ipv4.conf.br0.arp_evict_nocarrier", "net.ipv4.conf.all.arp_evict_nocarrier",
                     "net.ipv4.ip_forward", "net.ipv6.conf.all.disable_ipv6"}) +
-           "kernel.rcu_expedited = " + contents("/sys/kernel/rcu_expedited");
+           (rcu_expedited_is_private_ ? "kernel.rcu_expedited = " + contents(kRcuExpedited) : "");
 }
 
 std::string TrafficLab::daemon_programs() const {

@@ -51,6 +51,9 @@ class TrafficLab {
     pid_t switch_pid() const;
     pid_t daemon_pid() const;
     std::string software_of(pid_t pid) const;           // SHA-256 of what it runs
+    // The kernel's rcu_expedited is the whole host's, and other labs change it, too: from now on there is a file of this lab, with
+    // 'value', in its place.
+    void make_rcu_expedited_private(const std::string& value);
     // Devices, queueing disciplines, programs, mounts, settings, niceness, files, ports, flows, connections through NAT.
     Snapshot snapshot() const;
 
@@ -61,6 +64,7 @@ class TrafficLab {
 
     std::string directory_;
     ProgramOptions inside_;     // for programs of the switch's host
+    bool rcu_expedited_is_private_ = false;
 };
 
 // Parsed, or an exception with the text.

@@ -138,6 +138,35 @@ TEST_F(Faults, ADaemonThatIsKilledWhileAForwardsIsClearedUpAfterByTheNext) {
     expect_nothing_lost(traffic.stop());
 }
 
+// rcu_expedited is the whole host's: the daemon of another switch may have set it for a while, and puts it back itself.
+TEST_F(Faults, ASettingOfTheHostThatIsAsWantedIsLeftToWhoeverHasSetIt) {
+    make_lab();
+    lab().make_rcu_expedited_private("1");
+    auto value = [this] { return lab().checked({"cat", "/sys/kernel/rcu_expedited"}); };
+    auto put_back_by_the_other = [this] { std::ofstream(lab().path("rcu_expedited")) << "0\n"; };
+    const Words standby = {"hitless/standby", "--from=" + lab().new_software()};
+
+    ASSERT_EQ(lab().appctl(standby).exit_status, 0);
+    put_back_by_the_other();
+    ASSERT_EQ(lab().appctl({"hitless/abort"}).exit_status, 0);
+    EXPECT_EQ(value(), "0\n");
+
+    std::ofstream(lab().path("rcu_expedited")) << "1\n";
+    ASSERT_EQ(lab().appctl(standby).exit_status, 0);
+    kill_daemon();
+    put_back_by_the_other();
+    start_daemon();
+    ASSERT_TRUE(comes_to_rest("idle"));
+    EXPECT_EQ(value(), "0\n");
+
+    ASSERT_EQ(lab().appctl(standby).exit_status, 0);   // nobody else's
+    EXPECT_EQ(value(), "1\n");
+    kill_daemon();
+    start_daemon();
+    ASSERT_TRUE(comes_to_rest("idle"));
+    EXPECT_EQ(value(), "0\n");
+}
+
 TEST_F(Faults, ADaemonThatIsKilledInTheCopyHasItsOperationEndedByTheNext) {
     make_lab({"--flows", "30000"});
     auto before = lab().snapshot();
