@@ -1,27 +1,12 @@
 #include "ovsdb/clone.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/process.h"
+#include "base/write_file.h"
 
 namespace hitless::ovsdb {
 namespace {
-
-Status write_file(const std::filesystem::path& path, const std::string& content) {
-    Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!file) {
-        return make_errno_error(errno, "{}", path.string());
-    }
-    for (size_t written = 0; written < content.size();) {
-        ssize_t n = ::write(file.get(), content.data() + written, content.size() - written);
-        if (n < 0 && errno != EINTR) {
-            return make_errno_error(errno, "{}: cannot write", path.string());
-        }
-        written += n > 0 ? static_cast<size_t>(n) : 0;
-    }
-    return {};
-}
 
 Status fill_clone(const CloneOptions& options) {
     std::string content = TRY(run_checked({options.ovsdb_client, "backup", "unix:" + options.server, open_vswitch}));

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/private_directory.h"
+#include "base/write_file.h"
 #include "software/installation.h"
 
 namespace hitless::software {
@@ -39,11 +40,7 @@ Status write_about(const fs::path& directory, const KeptRelease& kept) {
     about["package_version"] = kept.release.package_version;
     about["source"] = kept.release.source;
     about["kept_since_ms"] = Json::Int64(kept.kept_since.count());
-    fs::path file = directory / "about.json", partial = directory / "about.json.partial";
-    std::ofstream(partial) << Json::writeString(Json::StreamWriterBuilder(), about) << "\n";
-    std::error_code error;
-    fs::rename(partial, file, error);
-    return error ? make_error("{}: cannot be written: {}", file.string(), error.message()) : Status();
+    return write_file(directory / "about.json", Json::writeString(Json::StreamWriterBuilder(), about) + "\n");
 }
 
 std::optional<fs::path> if_there(const fs::path& file) {

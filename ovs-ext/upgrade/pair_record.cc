@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "base/fd.h"
+#include "base/write_file.h"
 
 namespace hitless::upgrade {
 namespace {
@@ -20,26 +21,6 @@ using Words = std::vector<std::string>;
 // Changes with the meaning of either file.
 constexpr int kVersion = 1;
 constexpr const char* kFlowsHeader = "hitless flows 1";
-
-// By rename(2): a reader finds the old file or the new one, whole.
-Status write_file(const fs::path& file, const std::string& text) {
-    fs::path temporary = file.string() + ".new";
-    Fd out(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!out) {
-        return make_errno_error(errno, "{}: cannot be made", temporary.string());
-    }
-    for (size_t done = 0; done < text.size();) {
-        ssize_t n = ::write(out.get(), text.data() + done, text.size() - done);
-        if (n < 0 && errno != EINTR) {
-            return make_errno_error(errno, "{}: cannot be written", temporary.string());
-        }
-        done += n > 0 ? static_cast<size_t>(n) : 0;
-    }
-    if (::rename(temporary.c_str(), file.c_str())) {
-        return make_errno_error(errno, "{}: cannot be written", file.string());
-    }
-    return {};
-}
 
 // The run directory may be another user's, who must not have us start what he likes.
 Result<std::string> read_file(const fs::path& file) {
