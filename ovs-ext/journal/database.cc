@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <limits>
+
 #include "base/openvswitch.h"
 #include "base/process.h"
 #include "journal/rows.h"
@@ -191,7 +193,12 @@ Result<Overview> Journal::Database::overview() {
 }
 
 Result<int64_t> Journal::Database::next_number() {
-    return TRY(root(SteadyClock::now() + options_.limit))->next_number;
+    int64_t next = TRY(root(SteadyClock::now() + options_.limit))->next_number;
+    if (next == std::numeric_limits<int64_t>::max()) {   // no daemon counts that far
+        return make_error("database hitless, table Hitless: next_number {} leaves no number for the operation after this one: set it to a "
+                          "smaller one, which no row of table Upgrade has", next);
+    }
+    return next;
 }
 
 Result<std::vector<OperationRecord>> Journal::Database::history(size_t count) {

@@ -80,6 +80,24 @@ TEST_F(JournalTest, OpeningAgainKeepsWhatIsThere) {
     EXPECT_EQ(*next, 2);
 }
 
+// Whoever may write to the database may write any number.
+TEST_F(JournalTest, ANumberAfterWhichThereIsNoneIsRefused) {
+    auto count_on_from = [this](const std::string& number) {
+        lab_.ovsdb_client_transact(lab_.socket(), R"(["hitless",{"op":"update","table":"Hitless","where":[],"row":{"next_number":)" +
+                                                      number + "}}]");
+        journal_.reset();
+        open();
+    };
+    count_on_from("9223372036854775807");
+    auto begun = journal_->begin("upgrade", "");
+    ASSERT_FALSE(begun);
+    EXPECT_THAT(begun.error().message, HasSubstr("next_number 9223372036854775807 leaves no number"));
+    count_on_from("7");
+    begun = journal_->begin("upgrade", "");
+    ASSERT_OK(begun);
+    EXPECT_EQ(*begun, 7);
+}
+
 TEST_F(JournalTest, WholeOperationIsReadBackAsItWasWritten) {
     ASSERT_OK(journal_->begin("upgrade", "/new.deb"));
     ASSERT_OK(journal_->set_versions("3.1.0", "3.3.0", "abc"));
