@@ -8,10 +8,9 @@
 
 namespace hitless {
 
-Status make_private_directory(const std::filesystem::path& path) {
-    if (::mkdir(path.c_str(), 0700) && errno != EEXIST) {
-        return make_errno_error(errno, "directory {}: cannot be made", path.string());
-    }
+namespace {
+
+Result<Fd> open_own_directory(const std::filesystem::path& path) {
     Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat status;
     if (!directory || ::fstat(directory.get(), &status)) {
@@ -20,6 +19,21 @@ Status make_private_directory(const std::filesystem::path& path) {
     if (status.st_uid != ::geteuid()) {
         return make_error("directory {}: refused: it belongs to the user {}: remove it", path.string(), status.st_uid);
     }
+    return directory;
+}
+
+}  // namespace
+
+Status check_own_directory(const std::filesystem::path& path) {
+    auto directory = open_own_directory(path);
+    return directory ? Status() : directory.error();
+}
+
+Status make_private_directory(const std::filesystem::path& path) {
+    if (::mkdir(path.c_str(), 0700) && errno != EEXIST) {
+        return make_errno_error(errno, "directory {}: cannot be made", path.string());
+    }
+    Fd directory = TRY(open_own_directory(path));
     if (::fchmod(directory.get(), 0700)) {
         return make_errno_error(errno, "directory {}: cannot be made private", path.string());
     }

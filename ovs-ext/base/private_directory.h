@@ -10,7 +10,9 @@ namespace hitless {
 // Makes the directory 'path' (its parent exists) with mode 0700. One that is there is taken, and given that mode, if it belongs to us;
 // a link, or what belongs to somebody else, is an Error.
 Status make_private_directory(const std::filesystem::path& path);
-// The same, and what is in it is removed; an Error where that cannot be.
+// An Error unless 'path' is a directory of ours: it is a link, belongs to somebody else, or is not there.
+Status check_own_directory(const std::filesystem::path& path);
+// As make_private_directory(), and what is in it is removed; an Error where that cannot be.
 Status make_empty_private_directory(const std::filesystem::path& path);
 
 // With all that is in it. None there is no Error.

@@ -36,6 +36,9 @@ Status PidfileHolder::hold() {
         return {};
     }
     std::string temporary = path_ + ".tmp";
+    if (auto planted = identify(temporary); planted && planted->is_link()) {
+        TRY(remove_file(temporary));
+    }
     Fd file(::open(temporary.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
     if (!file) {
         return make_errno_error(errno, "pidfile {}: cannot be created", temporary);

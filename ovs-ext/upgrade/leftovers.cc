@@ -117,17 +117,19 @@ Status SwitchSite::end_unfinished_operation() {
     return journal->set_state(std::string(to_string(State::idle)));
 }
 
+bool SwitchSite::has_leftovers() const {
+    std::error_code error;
+    return !pair_ && !orphan_ && std::filesystem::exists(std::filesystem::symlink_status(places_.own(), error));
+}
+
 // A has the packets, or gets them now.
 Status SwitchSite::clean_leftovers() {
-    std::error_code error;
-    if (pair_ || orphan_ || !std::filesystem::exists(places_.own(), error)) {
-        return {};
-    }
     TRY(give_to_a());
     return end_unfinished_operation();
 }
 
 Status SwitchSite::give_to_a() {
+    TRY(check_own_directory(places_.own()));   // else nothing in it can be relied on
     auto record = PairRecord::load(places_.record());   // none before the phase standby
     auto timed = load_flows(places_.timed_flows());
     auto a = instance::OperatorSwitch::find(places_.rundir.string());
@@ -206,13 +208,14 @@ Result<State> SwitchSite::recover() {
     std::error_code error;
     std::filesystem::remove_all(places_.adding(), error);
     std::filesystem::remove_all(places_.checking(), error);
-    if (!std::filesystem::exists(places_.own(), error)) {
+    if (!has_leftovers()) {
         std::filesystem::remove_all(places_.staging(), error);   // the host was booted meanwhile
         if (std::filesystem::exists(places_.statedir / "hitless.db", error)) {   // else there never was an operation
             (void) end_operation_without_traces().ok();   // or before the next one
         }
         return State::idle;
     }
+    TRY(check_own_directory(places_.own()));
     if (TRY(datapath::pinned_active(places_.bpf().string())) == Side::A) {
         TRY(clean_leftovers());
         return State::idle;

@@ -1,6 +1,7 @@
 #include "upgrade/switch_site.h"
 
 #include <malloc.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -101,9 +102,8 @@ Result<journal::Journal*> SwitchSite::open_journal(const instance::OperatorSwitc
         options.file = (places_.statedir / "hitless.db").string();
         options.schema = places_.schema.string();
         std::error_code error;
-        if (std::filesystem::create_directories(places_.statedir, error)) {   // else it is as the administrator wants it
-            std::filesystem::permissions(places_.statedir, std::filesystem::perms::owner_all, error);
-        }
+        std::filesystem::create_directories(places_.statedir.parent_path(), error);
+        ::mkdir(places_.statedir.c_str(), 0700);   // one that is there is as the administrator wants it
         journal_ = TRY(journal::Journal::open(options));
     }
     return journal_.get();
@@ -171,7 +171,9 @@ void SwitchSite::make_agents(const Update& update) {
 
 Status SwitchSite::preflight(const Update& update) {
     auto a = TRY(instance::OperatorSwitch::find(places_.rundir.string()));
-    TRY(clean_leftovers());
+    if (has_leftovers()) {
+        TRY(give_to_a());   // whose operation begin() has ended
+    }
     auto judgement = TRY(judge(a, places_));
     for (const auto& warning : judgement.findings.warnings) {
         (void) journal_->warning(warning).ok();

@@ -63,6 +63,7 @@ class SwitchSite : public Site, public Inspector {
     // The journal, opened when it is first wanted and the switch's ovsdb-server runs.
     Result<journal::Journal*> journal();
     Result<journal::Journal*> open_journal(const instance::OperatorSwitch& a);
+    bool has_leftovers() const;   // of an earlier daemon; or what is planted in their place
     Status clean_leftovers();
     Status remove_b();
     Status end_unfinished_operation();

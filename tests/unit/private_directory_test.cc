@@ -44,6 +44,7 @@ TEST_F(PrivateDirectory, IsNoLink) {
     auto refused = make_private_directory(path_);
     ASSERT_FALSE(refused.ok());
     EXPECT_THAT(refused.error().message, HasSubstr("own: cannot be used"));
+    EXPECT_FALSE(check_own_directory(path_).ok());
     EXPECT_EQ(fs::status(top_ / "elsewhere").permissions(), fs::perms::all);
 }
 
@@ -56,6 +57,9 @@ TEST_F(PrivateDirectory, IsNobodyElses) {
     auto refused = make_private_directory(path_);
     ASSERT_FALSE(refused.ok());
     EXPECT_THAT(refused.error().message, HasSubstr("own: refused: it belongs to the user 65534"));
+    EXPECT_FALSE(check_own_directory(path_).ok());
+    ASSERT_EQ(::chown(path_.c_str(), 0, 0), 0);
+    EXPECT_TRUE(check_own_directory(path_).ok());
 }
 
 }  // namespace
