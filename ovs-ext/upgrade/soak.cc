@@ -2,7 +2,9 @@
 // which go in come out as they did with A, and that it does not take more and more memory.
 //
 // Phase soak-back: A, restarted from the new software, forwards, and B, which is silent, can be back in milliseconds. What runs on
-// B has proved itself; A is watched for just long enough to see that packets come out of it as they did of B.
+// B has proved itself; A is watched for just long enough to see that packets come out of it as they did of B. One that does not take
+// its packets loses none for the time being (a switch without its database polls no port until it is connected again, a second later):
+// it gets some time for that.
 #include "upgrade/phases.h"
 
 namespace hitless::upgrade {
@@ -14,6 +16,8 @@ constexpr auto kLook = 10ms;            // for a process that ends or is stopped
 constexpr auto kSample = 100ms;
 constexpr uint64_t kFewPackets = 10;    // in a sample: too few to judge by
 constexpr size_t kMegabyte = 1 << 20;
+constexpr uint64_t kLeastPacket = 256;  // bytes that a packet takes in a receive buffer
+constexpr auto kStallLimit = 3s;        // for A not to take its packets
 
 struct Totals {
     uint64_t received = 0, sent = 0;
@@ -29,7 +33,8 @@ Totals totals(const datapath::Bond& bond, Side side) {
     return sum;
 }
 
-Status check_forwarding(const datapath::Bond& bond, Side side, const journal::SoakPolicy& policy, Health& sampled) {
+// Of what 'side' has received lately, 'waiting_bytes' wait in its receive buffers.
+Status check_forwarding(const datapath::Bond& bond, Side side, uint64_t waiting_bytes, const journal::SoakPolicy& policy, Health& sampled) {
     auto now = std::chrono::steady_clock::now();
     if (sampled.usual_ratio == 0) {   // the first look
         sampled.forwarded = now;
@@ -42,7 +47,7 @@ Status check_forwarding(const datapath::Bond& bond, Side side, const journal::So
     sampled.sent = all.sent;
     double usual = static_cast<double>(received) * sampled.usual_ratio;
     sampled.silent = received >= kFewPackets && static_cast<double>(sent) * 100 < usual * policy.forwards_percent;
-    if (!sampled.silent) {
+    if (!sampled.silent || waiting_bytes >= received * kLeastPacket) {
         sampled.forwarded = now;
     } else if (now - sampled.forwarded >= policy.silence) {
         return make_error("{} does not forward: of {} packets received in {} ms it sent {}, where {} would have sent {:.0f}",
@@ -91,7 +96,7 @@ Status check_health(Pair& pair, Health& sampled) {
     sampled.next = std::chrono::steady_clock::now() + kSample;
     const auto& policy = pair.settings.soak;
     if (policy.silence.count() > 0 && pair.active == Side::B) {
-        TRY(check_forwarding(bond_of(pair), Side::B, policy, sampled));
+        TRY(check_forwarding(bond_of(pair), Side::B, 0, policy, sampled));
     }
     auto memory = check_memory(pair.b->process(), policy, sampled);
     if (!memory) {
@@ -124,6 +129,7 @@ Status run_soak_back(Step& step) {
     const auto& a = pair.a.process();
     auto end = std::chrono::steady_clock::now() + policy.silence;
     Health sampled;
+    uint64_t waiting = 0;
     for (;;) {
         if (!a.alive() || a.stopped()) {
             return make_error("A's ovs-vswitchd (process {}) {}", a.pid(), a.alive() ? "is stopped" : "has ended: its log may say why");
@@ -131,7 +137,11 @@ Status run_soak_back(Step& step) {
         auto now = std::chrono::steady_clock::now();
         if (now >= sampled.next) {
             sampled.next = now + kSample;
-            TRY(check_forwarding(bond_of(pair), Side::A, policy, sampled));
+            waiting = pair.a_sockets->waiting_bytes();
+            TRY(check_forwarding(bond_of(pair), Side::A, waiting, policy, sampled));
+        }
+        if (now >= end + kStallLimit) {
+            return make_error("A does not take its packets: {} kB of them wait", waiting >> 10);
         }
         if (now >= end && !sampled.silent) {
             return {};
