@@ -22,7 +22,10 @@ class FullDisk : public Faults, public ::testing::WithParamInterface<std::tuple<
     void SetUp() override {
         Faults::SetUp();
         if (!IsSkipped()) {
-            make_lab({}, directory);
+            make_lab({}, directory == "run" ? "" : directory);
+            if (directory == "run") {   // has a file system already
+                lab().checked({"mount", "-o", "remount,size=16m", lab().path(directory)});
+            }
             wait_at(phase + ".begun");
         }
     }
@@ -63,10 +66,16 @@ TEST_P(FullDisk, EndsTheUpgradeAndLosesNothing) {
     }
 }
 
+std::string name_of(const ::testing::TestParamInfo<std::tuple<std::string, std::string>>& info) {
+    return test_name(std::get<0>(info.param) + "_" + std::get<1>(info.param));
+}
+
 INSTANTIATE_TEST_SUITE_P(Phases, FullDisk, ::testing::Combine(::testing::Values("state"), ::testing::ValuesIn(phases_of_an_upgrade())),
-                         [](const auto& info) {
-                             return test_name(std::get<0>(info.param) + "_" + std::get<1>(info.param));
-                         });
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Run, FullDisk, ::testing::Combine(::testing::Values("run"),
+                                                           ::testing::Values("standby", "copy", "hold", "soak", "reprogram", "copy-back",
+                                                                             "hold-back")),
+                         name_of);
 
 class Resources : public Faults {
   protected:

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <set>
 #include <thread>
 
 #include "faults.h"
@@ -89,6 +90,91 @@ TEST_F(NewSoftware, ThatForwardsNothingInPlaceIsTakenBackAndBForwardsMeanwhile) 
     EXPECT_NE(lab().switch_pid(), a_);
     expect_old();
     expect_outage_under(1000, traffic_->stop());
+}
+
+TEST_F(Faults, ASecondUpgradeIsRefusedInEachPhaseAndTheFirstIsUnharmed) {
+    make_lab();
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    auto first = lab().appctl_meanwhile(upgrade("1"));
+    ASSERT_TRUE(lab().wait_for_phase({"preflight", "fetch", "standby"}));
+    std::set<std::string> phases;
+    for (std::string phase; phase != "commit-back" && phase != "soak-back" && first.wait_for(0s) == std::future_status::timeout;) {
+        auto second = phases.size() % 2 ? lab().appctl(upgrade("0")) : daemon(upgrade("0"));
+        EXPECT_NE(second.exit_status, 0);
+        const std::string said = "is under way, in phase ";
+        auto at = second.standard_error.find(said);
+        ASSERT_NE(at, std::string::npos) << second.standard_error;
+        phase = second.standard_error.substr(at + said.size());
+        phase.resize(phase.find(':'));
+        phases.insert(phase);
+    }
+    EXPECT_THAT(phases, testing::IsSupersetOf({"standby", "soak", "reprogram"}));
+    auto output = first.get();
+    EXPECT_EQ(output.exit_status, 0) << output.standard_error;
+    EXPECT_TRUE(upgraded());
+    expect_same(before);
+    expect_nothing_lost(traffic.stop());
+}
+
+TEST_F(Faults, NamesThatMeanSomethingToAShellAreNamesAndNothingElse) {
+    make_lab();
+    for (const char* bridge : {"b;$(exit)", "`b`|c&"}) {
+        lab().vsctl({"add-br", bridge, "--", "set", "Bridge", bridge, "datapath_type=netdev", "fail_mode=secure"});
+    }
+    lab().vsctl({"add-port", "b;$(exit)", "p>*'~", "--", "set", "Interface", "p>*'~", "type=internal"});
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    auto output = lab().appctl(upgrade("0"));
+    EXPECT_EQ(output.exit_status, 0) << output.standard_error;
+    EXPECT_TRUE(upgraded());
+    expect_same(before);
+    expect_nothing_lost(traffic.stop());
+}
+
+// By a limit of its flow table, which is full.
+class Refusal : public Faults {
+  protected:
+    void limit_flows(const std::string& database, const std::string& limit) {
+        lab().checked({"ovs-vsctl", "--no-wait", "--db=unix:" + lab().path(database), "--id=@t", "create", "Flow_Table",
+                       "flow_limit=" + limit, "overflow_policy=refuse", "--", "set", "Bridge", "br0", "flow_tables:0=@t"});
+    }
+    void lift_limit() { lab().vsctl({"clear", "Bridge", "br0", "flow_tables"}); }
+    void add_flow() { lab().ofctl({"add-flow", "br0", "table=0,priority=7,dl_src=02:00:00:00:77:77,actions=drop"}); }
+};
+
+TEST_F(Refusal, OfFlowsByBEndsTheUpgradeWithAUntouched) {
+    make_lab();
+    LabTraffic traffic(lab());
+    wait_at("verify.begun");
+    auto before = lab().snapshot();
+    auto output = upgrade_with([this] {
+        limit_flows("run/hitless/b/db.sock", "1");
+        add_flow();
+    });
+    EXPECT_NE(output.exit_status, 0);
+    EXPECT_THAT(output.standard_error, HasSubstr(": failed,"));
+    EXPECT_THAT(output.standard_error, HasSubstr("OFPFMFC_TABLE_FULL"));
+    ASSERT_TRUE(comes_to_rest("idle"));
+    lab().ofctl({"--strict", "del-flows", "br0", "table=0,priority=7,dl_src=02:00:00:00:77:77"});
+    expect_same(before);
+    expect_nothing_lost(traffic.stop());
+}
+
+TEST_F(Refusal, OfFlowsByTheNewALeavesBActive) {
+    make_lab();
+    LabTraffic traffic(lab());
+    wait_at("copy-back.begun");
+    auto before = lab().snapshot();
+    auto output = upgrade_with([this] { limit_flows("run/db.sock", "1"); });
+    EXPECT_NE(output.exit_status, 0);
+    EXPECT_THAT(output.standard_error, HasSubstr("OFPFMFC_TABLE_FULL"));
+    ASSERT_TRUE(comes_to_rest("failed-over"));
+    lift_limit();
+    auto returned = daemon({"hitless/return"});
+    EXPECT_EQ(returned.exit_status, 0) << returned.standard_error;
+    expect_same(before);
+    expect_nothing_lost(traffic.stop());
 }
 
 TEST_F(Faults, WhenADiesInTheCopyTheUpgradeFailsAndBGoes) {
