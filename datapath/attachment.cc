@@ -49,6 +49,11 @@ std::string describe(const AttachmentPlace& place) {
     return "device " + place.device + ": " + hook + " program";
 }
 
+bool has_xdp(unsigned ifindex) {
+    unsigned program = 0;
+    return bpf_xdp_query_id(static_cast<int>(ifindex), 0, &program) == 0 && program;
+}
+
 int detach_filter(const AttachmentPlace& place) {
     bpf_tc_hook hook = tc_hook(place);
     bpf_tc_opts options = {};
@@ -85,7 +90,9 @@ Result<Attachment> Attachment::make(int program, const AttachmentPlace& place, T
                     : make_link(program, place.ifindex,
                                 place.hook == Hook::ingress ? attach_tcx_ingress : attach_tcx_egress, 0);
         if (!link.ok()) {
-            return describe(place) / link.error();
+            bool taken = place.hook == Hook::xdp && has_xdp(place.ifindex);
+            return make_error("{}: {}{}", describe(place), link.error().message,
+                              taken ? fmt::format("; another XDP program must be taken off first: ip link set {} xdp off", place.device) : "");
         }
         result.place_ = place;
         result.link_ = std::move(*link);
@@ -109,7 +116,8 @@ Result<Attachment> Attachment::make(int program, const AttachmentPlace& place, T
     options.handle = filter_handle;
     options.priority = filter_priority;
     if (int failed = bpf_tc_attach(&hook, &options)) {
-        return make_errno_error(-failed, "{}: cannot be attached", describe(place));
+        return make_error("{}: cannot be attached: {}{}", describe(place), std::strerror(-failed),
+                          result.own_qdisc_ ? "" : "; beside ingress policing (ingress_policing_rate), it needs Linux 6.6");
     }
     result.filter_ = true;
     if (!pin.empty()) {

@@ -57,9 +57,9 @@ class SteeringTest : public ::testing::TestWithParam<TcMethod> {
         std::filesystem::create_directories(directory_);
         must(settings_set());
         bpf_ = std::make_unique<datapath::BpfFilesystem>(must(datapath::BpfFilesystem::mount(directory_ + "/bpf")));
-        hosts_ = must(Hosts::make(host_count));
+        hosts_ = must(Hosts::make(host_count, hosts_options_));
         b_namespace_ = std::make_unique<datapath::NamedNamespace>(must(datapath::NamedNamespace::create("/run/netns/b")));
-        a_ = must(StockSwitch::start(directory_ + "/a", "", "02:00:00:00:09:fe"));
+        a_ = must(StockSwitch::start(directory_ + "/a", "", "02:00:00:00:09:fe", switch_settings_));
         for (int i = 1; i <= host_count; i++) {
             ASSERT_OK(a_->add_port(fmt::format("p{}", i)));
             ports_.push_back({fmt::format("p{}", i), false});
@@ -106,7 +106,7 @@ class SteeringTest : public ::testing::TestWithParam<TcMethod> {
     void attach() {
         steering_ = must(datapath::make_steering(options()));
         ASSERT_OK(steering_->attach(ports_));
-        b_ = must(StockSwitch::start(directory_ + "/b", b_namespace_->path(), "02:00:00:00:09:fe"));
+        b_ = must(StockSwitch::start(directory_ + "/b", b_namespace_->path(), "02:00:00:00:09:fe", switch_settings_));
         for (const Port& port : ports_) {
             if (!port.tap) {
                 ASSERT_OK(b_->add_port(port.name));
@@ -218,6 +218,8 @@ class SteeringTest : public ::testing::TestWithParam<TcMethod> {
 
     static std::string tcx_programs(const std::string& device, unsigned ifindex);
 
+    HostsOptions hosts_options_;                    // to be set before SetUp()
+    std::vector<std::string> switch_settings_;      // the same, of both
     uint32_t hold_packets_ = 262'144;
     uint64_t hold_bytes_ = uint64_t{1} << 30;
     uint32_t release_packets_per_second_ = 250'000;

@@ -165,7 +165,7 @@ Result<std::string> StockSwitch::run(std::vector<std::string> argv) {
 }
 
 Result<std::unique_ptr<StockSwitch>> StockSwitch::start(const std::string& directory, const std::string& network_namespace,
-                                                        const std::string& hwaddr) {
+                                                        const std::string& hwaddr, const std::vector<std::string>& settings) {
     std::unique_ptr<StockSwitch> result(new StockSwitch);
     result->directory_ = directory;
     result->namespace_ = network_namespace;
@@ -176,6 +176,9 @@ Result<std::unique_ptr<StockSwitch>> StockSwitch::start(const std::string& direc
                      "--unixctl=" + at("db.ctl"), "--log-file=" + at("db.log"), "--detach", "--no-chdir"}));
     result->database_pid_ = read_pid(at("db.pid"));
     TRY(result->vsctl({"--no-wait", "init"}));
+    for (const auto& setting : settings) {
+        TRY(result->vsctl({"--no-wait", "set", "Open_vSwitch", ".", setting}));
+    }
     TRY(result->run({"ovs-vswitchd", "unix:" + at("db.sock"), "--pidfile=" + at("sw.pid"), "--unixctl=" + at("sw.ctl"),
                      "--log-file=" + at("sw.log"), "--disable-system", "--detach", "--no-chdir"}));
     result->switch_pid_ = read_pid(at("sw.pid"));
@@ -221,22 +224,25 @@ Status StockSwitch::round_trip() {
     return {};
 }
 
-Result<std::unique_ptr<Hosts>> Hosts::make(int count) {
+Result<std::unique_ptr<Hosts>> Hosts::make(int count, const HostsOptions& options) {
     std::unique_ptr<Hosts> hosts(new Hosts);
     datapath::Links links = TRY(datapath::Links::open());
     for (int i = 1; i <= count; i++) {
         hosts->hosts_.push_back(TRY(datapath::NamedNamespace::create(fmt::format("/run/netns/h{}", i))));
         const std::string path = hosts->path(i), port = fmt::format("p{}", i);
         Fd ns = TRY(datapath::open_namespace(path));
-        TRY(links.make_pair(port, 9000, {.name = "eth0", .namespace_fd = ns.get(), .mac = {}, .mtu = 9000}));
+        const std::string queues = std::to_string(options.queues);
+        TRY(run_checked({"ip", "link", "add", port, "mtu", "9000", "numrxqueues", queues, "numtxqueues", queues, "type", "veth", "peer",
+                         "eth0", "mtu", "9000", "numrxqueues", queues, "numtxqueues", queues, "netns", path}));
         TRY(datapath::disable_ipv6(port));
         TRY(links.change(port, {.up = true, .mtu = {}, .tx_queue_length = {}}));
         ProgramOptions inside;
         inside.network_namespace = path;
         TRY(run_checked({"ip", "address", "add", fmt::format("10.9.{}.{}/16", i / 250, i % 250), "dev", "eth0"}, inside));
         TRY(run_checked({"ip", "link", "set", "eth0", "up"}, inside));
-        // As everybody must with the userspace datapath: it does not complete checksums.
-        TRY(datapath::in_namespace(ns.get(), [] { return datapath::disable_tx_offload("eth0"); }));
+        if (!options.offloads) {   // as everybody must with the userspace datapath: it does not complete checksums
+            TRY(datapath::in_namespace(ns.get(), [] { return datapath::disable_tx_offload("eth0"); }));
+        }
     }
     return hosts;
 }

@@ -21,8 +21,9 @@ namespace hitless::test {
 // userspace datapath. Ends with the object.
 class StockSwitch {
   public:
+    // 'settings' are columns of the table Open_vSwitch, from the start on: "other_config:KEY=VALUE".
     static Result<std::unique_ptr<StockSwitch>> start(const std::string& directory, const std::string& network_namespace,
-                                                      const std::string& hwaddr);
+                                                      const std::string& hwaddr, const std::vector<std::string>& settings = {});
     ~StockSwitch();
 
     Status add_port(const std::string& name);
@@ -39,10 +40,15 @@ class StockSwitch {
     Fd control_;
 };
 
+struct HostsOptions {
+    int queues = 1;             // of each device, both ways
+    bool offloads = false;      // hosts leave segmentation and checksums to the devices, which only userspace-tso can bear
+};
+
 // Hosts h1 (10.9.0.1), h2 (10.9.0.2)... behind ports p1, p2... with 9000 bytes of MTU on all.
 class Hosts {
   public:
-    static Result<std::unique_ptr<Hosts>> make(int count);
+    static Result<std::unique_ptr<Hosts>> make(int count, const HostsOptions& options = {});
     std::string path(int number) const { return hosts_[static_cast<size_t>(number - 1)].path(); }
 
   private:

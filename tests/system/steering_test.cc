@@ -506,32 +506,6 @@ TEST_P(SteeringTest, FailedAttachLeavesNothing) {
     EXPECT_EQ(programs_attached(), "");
 }
 
-TEST_P(SteeringTest, AttachesManyPorts) {
-    auto links = must(datapath::Links::open());
-    auto peers = must(datapath::NamedNamespace::create("/run/netns/peers"));
-    Fd peers_fd = must(datapath::open_namespace(peers.path()));
-    std::vector<Port> ports;
-    for (int i = 0; i < 64; i++) {
-        std::string name = fmt::format("m{}", i);
-        ASSERT_OK(links.make_pair(name, 1500, {.name = name, .namespace_fd = peers_fd.get(), .mac = {}, .mtu = 1500}));
-        ASSERT_OK(links.change(name, {.up = true, .mtu = {}, .tx_queue_length = {}}));
-        ports.push_back({name, false});
-    }
-    steering_ = must(datapath::make_steering(options()));
-    auto start = Clock::now();
-    ASSERT_OK(steering_->attach(ports));
-    auto attached = Clock::now();
-    ASSERT_OK(steering_->halt(500ms));
-    ASSERT_OK(steering_->release(Side::A));
-    auto toggled = Clock::now();
-    ASSERT_OK(steering_->detach_all());
-    std::cout << "64 ports: attach " << ms(attached - start) << " ms, halt and release " << ms(toggled - attached)
-              << " ms, detach " << ms(Clock::now() - toggled) << " ms\n";
-    for (const auto& port : ports) {
-        ASSERT_OK(links.remove(port.name));
-    }
-}
-
 INSTANTIATE_TEST_SUITE_P(Method, SteeringTest, ::testing::Values(TcMethod::automatic, TcMethod::clsact),
                          [](const auto& info) { return info.param == TcMethod::clsact ? "Clsact" : "Automatic"; });
 
