@@ -114,8 +114,10 @@ class LabBench:
             time.sleep(0.05)
         return process
 
-    def stop(self, name, process):
-        (self.work / f"{name}.stop").touch()
+    def stop(self, name, process, early=True):
+        """The report of a probe. Not 'early': it has a --duration."""
+        if early:
+            (self.work / f"{name}.stop").touch()
         process.wait(timeout=60)
         self.probes.remove(process)
         return json.loads((self.work / f"{name}.json").read_text())
@@ -139,7 +141,7 @@ class LabBench:
     def upgrade(self, number, soak):
         """To the other of two builds, and back to A. Returns its record."""
         try:
-            return json.loads(self.in_switch("ovs-appctl", "--timeout=120", "hitless/upgrade", f"--from={self.releases[number % 2]}",
+            return json.loads(self.in_switch("ovs-appctl", "--timeout=600", "hitless/upgrade", f"--from={self.releases[number % 2]}",
                                              f"--soak={soak}", "--format=json"))
         except Failed as failed:
             error = re.search('"error":"([^"]+)"', str(failed))
