@@ -30,8 +30,7 @@ bool leads_to(const std::string& link, const std::string& target) {
     return std::filesystem::read_symlink(link, error) == target && !error;
 }
 
-// A that starts unlinks NAME and binds it an instant later, and never tries again when it finds the name taken by then; so a
-// name that vanished is left alone for that long. A that ends leaves its clients without a socket for that long.
+// For so long a name that vanished is left alone: A may be about to bind it. A that ends leaves its clients without a socket for that long.
 constexpr std::chrono::milliseconds settling_time{50};
 
 // Makes 'name' a link to 'target'; a socket that is there (A's, new or old) moves to displaced(name).
@@ -79,7 +78,7 @@ class MgmtLinks::Watch {
   public:
     using Links = std::vector<std::pair<std::string, std::string>>;   // name, target
 
-    static Result<std::unique_ptr<Watch>> start(const std::string& directory, Links links) {
+    static Result<std::unique_ptr<Watch>> start(const std::string& directory, Links links, const std::atomic<bool>& a_starts) {
         Fd events(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
         if (!events || ::inotify_add_watch(events.get(), directory.c_str(),
                                            IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR) < 0) {
@@ -89,16 +88,16 @@ class MgmtLinks::Watch {
         if (!stop) {
             return make_errno_error(errno, "directory {}: cannot be watched", directory);
         }
-        return std::unique_ptr<Watch>(new Watch(std::move(events), std::move(stop), std::move(links)));
+        return std::unique_ptr<Watch>(new Watch(std::move(events), std::move(stop), std::move(links), a_starts));
     }
 
-    // Directs all that is there, and with 'missing_too' what is not. Returns whether something is missing still.
+    // Directs all that is there, and with 'missing_too', unless A starts, what is not. Returns whether something is missing still.
     // One at a time: of two, the second could move the link that the first has just made to where A's socket belongs.
     Result<bool> direct(bool missing_too) {
         std::lock_guard lock(mutex_);
         bool missing = false;
         for (const auto& [name, target] : links_) {
-            if (missing_too || identify(name)) {
+            if ((missing_too && !a_starts_) || identify(name)) {
                 TRY(direct_to_b(name, target));
             } else {
                 missing = true;
@@ -113,8 +112,9 @@ class MgmtLinks::Watch {
     }
 
   private:
-    Watch(Fd events, Fd stop, Links links)
-        : events_(std::move(events)), stop_(std::move(stop)), links_(std::move(links)), thread_([this] { watch(); }) {}
+    Watch(Fd events, Fd stop, Links links, const std::atomic<bool>& a_starts)
+        : events_(std::move(events)), stop_(std::move(stop)), links_(std::move(links)), a_starts_(a_starts),
+          thread_([this] { watch(); }) {}
 
     void watch() {
         using Clock = std::chrono::steady_clock;
@@ -143,14 +143,13 @@ class MgmtLinks::Watch {
     Fd events_, stop_;
     std::mutex mutex_;
     const Links links_;
+    const std::atomic<bool>& a_starts_;
     std::thread thread_;
 };
 
 MgmtLinks::MgmtLinks(std::string a_directory, std::string b_directory)
     : a_directory_(std::move(a_directory)), b_directory_(std::move(b_directory)) {}
 MgmtLinks::~MgmtLinks() = default;
-MgmtLinks::MgmtLinks(MgmtLinks&&) noexcept = default;
-MgmtLinks& MgmtLinks::operator=(MgmtLinks&&) noexcept = default;
 
 Status MgmtLinks::point_to_b(std::vector<std::string> bridges) {
     watch_.reset();
@@ -170,7 +169,7 @@ Status MgmtLinks::point_to_b(std::vector<std::string> bridges) {
         }
     }
     // Watching comes first: what A does from now on is seen.
-    watch_ = TRY(Watch::start(a_directory_, std::move(links)));
+    watch_ = TRY(Watch::start(a_directory_, std::move(links), a_starts_));
     TRY(watch_->direct(true));
     return {};
 }

@@ -4,11 +4,13 @@
 // change is one rename(2), so that no moment is without a socket at NAME. A that is restarted unlinks NAME and binds a socket
 // there; A that ends unlinks NAME, whatever is there. So while directed to the standby a thread watches the directory and puts
 // the links back: at once where A has bound, so that a client reaches A for some microseconds at most; 50 ms later where
-// A has only unlinked, because A that starts would find the name taken between its unlink(2) and its bind(2).
+// A has only unlinked, because A that starts would find the name taken between its unlink(2) and its bind(2), and does not try again.
+// On a busy machine more than that may lie between the two: whoever starts A says so (a_starts()).
 //
-// One thread at a time.
+// One thread at a time, but for a_starts().
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,8 +25,8 @@ class MgmtLinks {
     MgmtLinks(std::string a_directory, std::string b_directory);
     // Leaves the sockets as they are directed: clients must reach the active instance also while the daemon is restarted.
     ~MgmtLinks();
-    MgmtLinks(MgmtLinks&&) noexcept;
-    MgmtLinks& operator=(MgmtLinks&&) noexcept;
+    MgmtLinks(const MgmtLinks&) = delete;
+    MgmtLinks& operator=(const MgmtLinks&) = delete;
 
     // Directs the sockets of 'bridges' to the standby, and keeps them there until point_to_a(). Bridges of an earlier call that
     // are not among them are forgotten (A has removed, or will never again bind, their sockets). May be called again at any
@@ -33,6 +35,9 @@ class MgmtLinks {
 
     // Directs all of them to A again. Where A has no socket (it does not run), nothing is left.
     Status point_to_a();
+
+    // While A starts nothing is put where it has to bind.
+    void a_starts(bool starts) { a_starts_ = starts; }
 
     // Path of A's own management socket of 'bridge', wherever the operator's is directed.
     std::string a_mgmt(const std::string& bridge) const;
@@ -46,6 +51,7 @@ class MgmtLinks {
 
     std::string a_directory_, b_directory_;
     std::vector<std::string> bridges_;   // directed to the standby
+    std::atomic<bool> a_starts_ = false;
     std::unique_ptr<Watch> watch_;
 };
 

@@ -85,7 +85,10 @@ Status start_process(Step& step) {
     TRY(step.front.give_back(stand_in_path(pair)));
     TRY(pair.pidfile->release());
     FAULT_POINT("reprogram.before-start");
-    TRY(pair.a.start(kStartLimit));
+    pair.links->a_starts(true);
+    auto started = pair.a.start(kStartLimit);
+    pair.links->a_starts(false);
+    TRY(std::move(started));
     FAULT_POINT("reprogram.started");
     TRY(step.front.take_over(pair.a.unixctl_path()));
     pair.windows.forget(Side::A);

@@ -437,6 +437,25 @@ TEST_F(MgmtLinksTest, StayDirectedToBWhenAEndsAndStartsAgain) {
     }
 }
 
+TEST_F(MgmtLinksTest, LeaveTheNameFreeForAsLongAsAStarts) {
+    ASSERT_TRUE(links.point_to_b({"br0"}));
+    links.a_starts(true);
+    a.end("ovs-vswitchd.pid", SIGTERM);   // has unlinked it
+    ASSERT_TRUE(links.point_to_b({"br0"}));
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    EXPECT_FALSE(identify(a.path("br0.mgmt")));
+    a.start();
+    ASSERT_TRUE(eventually([&] { return has_listener(links.a_mgmt("br0")); }));
+    EXPECT_EQ(reached(), "B");
+    a.end("ovs-vswitchd.pid", SIGTERM);
+    links.a_starts(false);
+    ASSERT_TRUE(eventually([&] { return identify(a.path("br0.mgmt")).has_value(); }));
+    EXPECT_EQ(reached(), "B");
+    a.start();
+    ASSERT_TRUE(eventually([&] { return has_listener(links.a_mgmt("br0")); }));
+    ASSERT_TRUE(links.point_to_a());
+}
+
 TEST_F(MgmtLinksTest, RepairDirectsToAWhatADaemonThatIsGoneLeft) {
     {
         MgmtLinks gone(a.rundir(), b.rundir());
