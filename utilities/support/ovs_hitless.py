@@ -1,8 +1,9 @@
 # Plugin of sos(1): what somebody who is asked for help with ovs-hitless wants to see.
-from sos.report.plugins import IndependentPlugin, Plugin
+from sos.report.plugins import DebianPlugin, IndependentPlugin, Plugin, UbuntuPlugin
 
 
-class OvsHitless(Plugin, IndependentPlugin):
+# sos 4.0 on Debian passes over what is an IndependentPlugin alone.
+class OvsHitless(Plugin, IndependentPlugin, DebianPlugin, UbuntuPlugin):
     short_desc = "Hitless software replacement of Open vSwitch"
     plugin_name = "ovs_hitless"
     profiles = ("network", "virt")
