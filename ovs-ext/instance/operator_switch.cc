@@ -33,6 +33,23 @@ std::optional<std::string> service_of(pid_t pid) {
     return main_pid && *main_pid == std::to_string(pid) + "\n" ? service : std::nullopt;
 }
 
+// Debian's is a link, through its alternatives, to the binary of one of several packages.
+const std::string kAlternatives = "/usr/sbin/ovs-vswitchd";
+
+bool chosen_by_alternatives(const std::filesystem::path& executable, const std::string& program) {
+    return executable.string().starts_with("/usr/lib/openvswitch-") && (program == "ovs-vswitchd" || program == kAlternatives);
+}
+
+// What a restart starts: another choice may have been made since.
+std::filesystem::path next_executable(const std::filesystem::path& running, const std::string& program) {
+    if (!chosen_by_alternatives(running, program)) {
+        return running;
+    }
+    std::error_code error;
+    auto chosen = std::filesystem::canonical(kAlternatives, error);
+    return error ? running : chosen;
+}
+
 }  // namespace
 
 Result<OperatorSwitch> OperatorSwitch::find(const std::string& rundir) {
@@ -46,6 +63,7 @@ Result<OperatorSwitch> OperatorSwitch::find(const std::string& rundir) {
     if (started.argv.empty()) {
         return make_error("process {} of {}/ovs-vswitchd.pid: has no command line", process->pid(), rundir);
     }
+    started.executable = next_executable(started.executable, started.argv[0]);
     return OperatorSwitch(rundir, std::move(*process), std::move(started));
 }
 
@@ -114,7 +132,8 @@ Status OperatorSwitch::start(std::chrono::milliseconds limit) {
         TRY(run_checked({"systemctl", "restart", *started_.service}, options));
     } else {
         std::vector<std::string> argv = started_.argv;
-        argv[0] = started_.executable.string();
+        // A switch calls its control socket after the name it was started by, and that of the link is what ovs-appctl looks for.
+        argv[0] = chosen_by_alternatives(started_.executable, argv[0]) ? kAlternatives : started_.executable.string();
         options.environment = started_.environment;
         options.scheduling = started_.scheduling;
         TRY(run_checked(argv, options));

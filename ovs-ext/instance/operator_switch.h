@@ -36,7 +36,8 @@ class OperatorSwitch {
     const Process& process() const { return process_; }
     const std::string& rundir() const { return rundir_; }
     const CommandLine& command_line() const { return command_line_; }
-    // The binary's file. After an in-place replacement the process may still run an older file of that name.
+    // The binary's file, from which it is started again. The process may still run an older file of that name, or, where Debian's
+    // alternatives have been changed since, another of theirs.
     const std::filesystem::path& executable() const { return started_.executable; }
     // Looks for its service, where that is not known yet.
     const StartedAs& started_as();
