@@ -186,6 +186,20 @@ TEST_F(Upgrade, GoesBackToAReleaseThatWasKept) {
     expect_nothing_lost(traffic.stop());
 }
 
+TEST_F(Upgrade, RunsSoftwareOfAPackageThoughTheRunDirectoryIsMountedNoexec) {
+    make_lab();
+    auto mounts = lab().checked({"findmnt", "--noheadings", "--output=OPTIONS", "--target", lab().path("run")});
+    ASSERT_NE(mounts.find("noexec"), std::string::npos) << mounts;
+    auto package = make_package("package", lab().new_software() + "/ovs-vswitchd", architecture());
+    auto before = lab().snapshot();
+    order({"hitless/check", "--from=" + package});
+    expect_same(before, lab().snapshot());
+    order({"hitless/release-add", "--from=" + package});
+    order({"hitless/upgrade", "--from=" + package, "--soak=0"});
+    EXPECT_EQ(lab().software_of(lab().switch_pid()), lab().checked({"sha256sum", lab().new_software() + "/ovs-vswitchd"}).substr(0, 64));
+    expect_same(before, lab().snapshot());
+}
+
 TEST_F(Upgrade, FailoverAndReturnKeepWhatChangedMeanwhile) {
     make_lab();
     LabTraffic traffic(lab());
