@@ -466,7 +466,7 @@ Status take_back(Step& step) {
         }
         TRY(call_off(step, Side::B));
     }
-    return put_back(step);
+    return start_from_old(step);
 }
 
 }  // namespace hitless::upgrade

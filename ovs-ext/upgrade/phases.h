@@ -74,10 +74,11 @@ Status put_sockets_back(pid_t a, int bytes);
 Status call_off(Step& step, Side side);
 // Packets to A at once, with the state that A has: B has failed.
 Status roll_back_at_once(Step& step);
-// Packets to B at once, with the state that B has: A has failed, and B still runs. Then as put_back().
+// Packets to B at once, with the state that B has: A has failed, and B still runs. Then as start_from_old().
 Status take_back(Step& step);
-// The old software in place again, A started from it.
+// The old software in place again, A started from it. put_back() where A may not have been touched yet.
 Status put_back(Step& step);
+Status start_from_old(Step& step);
 
 // Whether B's process runs: neither ended nor stopped. Costs microseconds.
 Status check_running(const Pair& pair);

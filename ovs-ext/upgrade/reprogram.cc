@@ -182,10 +182,14 @@ Status run_reprogram(Step& step) {
 }
 
 Status put_back(Step& step) {
-    auto& pair = step.pair;
-    if (pair.a.process().stopped()) {   // it failed before A was touched
+    if (step.pair.a.process().stopped()) {   // it failed before A was touched
         return run_thaw(step);
     }
+    return start_from_old(step);
+}
+
+Status start_from_old(Step& step) {
+    auto& pair = step.pair;
     auto old_binary = pair.record().old_binary;
     if (old_binary.empty()) {
         return make_error("the old software was not kept, and A has ended; hitless/return starts it from {}",

@@ -38,6 +38,7 @@ class Instance : public Faults, public ::testing::WithParamInterface<std::tuple<
 
 class B : public Instance {};
 class A : public Instance {};
+class NewA : public Instance {};
 
 TEST_P(B, ThatFailsLeavesThePacketsToA) {
     auto before = lab().snapshot();
@@ -50,13 +51,13 @@ TEST_P(B, ThatFailsLeavesThePacketsToA) {
     before.erase("TCP connections through NAT");   // the traffic's
     expect_same(before);
     auto count = traffic.stop();
-    if (phase_is_one_of({"copy", "verify", "hold", "commit", "retire"})) {
+    if (phase_is_one_of({"copy", "verify", "hold", "commit", "soak-back", "retire"})) {
         expect_nothing_lost(count);
     } else {
         expect_outage_under(kAtOnceMs, count);
     }
-    EXPECT_THAT(history(), testing::HasSubstr(phase == "retire" ? " done " : phase == "reprogram" ? " rolled-back " : " failed "));
-    EXPECT_EQ(upgraded(), phase_is_one_of({"verify-back", "hold-back", "commit-back", "retire"}));
+    EXPECT_THAT(history(), testing::HasSubstr(phase_is_one_of({"soak-back", "retire"}) ? " done " : phase == "reprogram" ? " rolled-back " : " failed "));
+    EXPECT_EQ(upgraded(), phase_is_one_of({"verify-back", "hold-back", "commit-back", "soak-back", "retire"}));
 }
 
 // Restarted by the upgrade, or stopped in its freeze: B has the packets, and keeps them.
@@ -80,15 +81,28 @@ TEST_P(A, ThatEndsBeforeItHasThePacketsAgainLosesNone) {
     expect_nothing_lost(traffic.stop());
 }
 
+TEST_P(NewA, ThatFailsWhileItIsWatchedGivesThePacketsToB) {
+    auto before = lab().snapshot();
+    LabTraffic traffic(lab());
+    auto output = upgrade_with([this] { fail(lab().switch_pid()); });
+    EXPECT_THAT(output.standard_error, testing::HasSubstr(": rolled-back,"));
+    EXPECT_THAT(output.standard_error, testing::HasSubstr("A's ovs-vswitchd (process "));
+    expect_clean();
+    before.erase("TCP connections through NAT");
+    expect_same(before);
+    expect_outage_under(kAtOnceMs, traffic.stop());
+}
+
 std::string name_of(const ::testing::TestParamInfo<std::tuple<std::string, std::string>>& info) {
     return test_name(std::get<0>(info.param) + "_" + std::get<1>(info.param));
 }
 
 INSTANTIATE_TEST_SUITE_P(Phases, B,
                          ::testing::Combine(::testing::Values("copy", "verify", "hold", "commit", "reprogram", "copy-back", "verify-back",
-                                                              "hold-back", "commit-back", "retire"),
+                                                              "hold-back", "commit-back", "soak-back", "retire"),
                                             ::testing::Values("ended", "stopped")),
                          name_of);
+INSTANTIATE_TEST_SUITE_P(Phases, NewA, ::testing::Combine(::testing::Values("soak-back"), ::testing::Values("ended", "stopped")), name_of);
 INSTANTIATE_TEST_SUITE_P(Phases, A,
                          ::testing::Combine(::testing::Values("soak", "reprogram", "copy-back", "verify-back", "hold-back", "commit-back"),
                                             ::testing::Values("ended")),
