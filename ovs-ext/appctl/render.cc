@@ -79,6 +79,15 @@ std::string transfer_lines(const upgrade::Summary& summary) {
     return out;
 }
 
+std::string counters_lines(const upgrade::Summary& summary) {
+    std::string out = summary.counters.empty() ? "" : "\n";
+    for (const auto& record : summary.counters) {
+        out += fmt::format("  {} counted {} packets, {} bytes in {} flows of bridge {}{}\n", to_string(record.instance), record.packets,
+                           record.bytes, record.flows, record.bridge, record.file.empty() ? "" : ": " + record.file);
+    }
+    return out;
+}
+
 std::string policy_text(const journal::SoakPolicy& policy) {
     std::string out = fmt::format("{} s; A has the packets back when B ends or is stopped", policy.length.count());
     if (policy.silence.count()) {
@@ -118,6 +127,7 @@ std::string summary_table(const upgrade::Summary& summary) {
     out += fmt::format("state: {}\n", to_string(summary.state));
     out += phase_lines(summary);
     out += transfer_lines(summary);
+    out += counters_lines(summary);
     out += fmt::format("\n  packets held {}, dropped {}; blackout {:.3f} ms; {:.2f} s in all, {:.2f} s of it soak\n",
                        summary.held, summary.dropped, milliseconds(summary.blackout),
                        milliseconds(summary.duration) / 1000, milliseconds(summary.soaked) / 1000);
@@ -174,6 +184,17 @@ Json::Value summary_json(const upgrade::Summary& summary) {
         transfer["duration_us"] = duration_us(record.duration);
         transfer["longest_request_us"] = duration_us(record.longest_request);
         value["transfers"].append(transfer);
+    }
+    value["counters"] = Json::Value(Json::arrayValue);
+    for (const auto& record : summary.counters) {
+        Json::Value counters(Json::objectValue);
+        counters["instance"] = std::string(to_string(record.instance));
+        counters["bridge"] = record.bridge;
+        counters["flows"] = count(record.flows);
+        counters["packets"] = count(record.packets);
+        counters["bytes"] = count(record.bytes);
+        counters["file"] = record.file;
+        value["counters"].append(counters);
     }
     value["holds"] = Json::Value(Json::arrayValue);
     for (const auto& record : summary.holds) {

@@ -63,6 +63,7 @@ Result<Config> parse_config(const Settings& settings) {
         TRY(count(settings, "receive-buffer-bytes", 212'992, 1 << 30, config.receive_buffer_bytes));
     config.history_max = TRY(count(settings, "history-max", 1, 10'000, config.history_max));
     config.releases_max = TRY(count(settings, "releases-max", 1, 100, config.releases_max));
+    config.counters_megabytes = TRY(count(settings, "counters-megabytes", 0, 1 << 20, config.counters_megabytes));
     config.probe_idle_tcp = TRY(truth(settings, "probe-idle-tcp", config.probe_idle_tcp));
     config.download_megabytes = TRY(count(settings, "download-megabytes", 1, 65'536, config.download_megabytes));
     config.download_time = std::chrono::seconds(TRY(number(settings, "download-s", 1, 86'400, config.download_time.count())));

@@ -29,6 +29,7 @@ struct Config {
     size_t receive_buffer_bytes = 33554432;
     size_t history_max = 100;                        // operations
     size_t releases_max = 5;
+    size_t counters_megabytes = 100;                 // files with counters, all together; 0: none
     bool probe_idle_tcp = false;
     size_t download_megabytes = 256;
     std::chrono::seconds download_time{600};

@@ -236,6 +236,17 @@ Status Journal::transfer(const TransferRecord& record) {
     });
 }
 
+Status Journal::counters(const CountersRecord& record) {
+    return change_operation([&](OperationRecord& operation) -> Status {
+        auto& counters = operation.counters;
+        auto same = std::find_if(counters.begin(), counters.end(), [&](const CountersRecord& one) {
+            return one.instance == record.instance && one.bridge == record.bridge;
+        });
+        *(same == counters.end() ? counters.emplace(same) : same) = record;
+        return {};
+    });
+}
+
 Status Journal::warning(const std::string& text) {
     return change_operation([&](OperationRecord& operation) -> Status {
         if (std::find(operation.warnings.begin(), operation.warnings.end(), text) == operation.warnings.end()) {

@@ -74,6 +74,8 @@ class Journal {
     Status message(const std::string& sender, const std::string& receiver, const std::string& verb,
                    const std::string& detail);
     Status transfer(const TransferRecord& record);
+    // In place of an earlier one of the same instance and bridge.
+    Status counters(const CountersRecord& record);
     Status warning(const std::string& text);
     // Also flushes.
     Status end(const std::string& state, const std::string& error, const PacketRecord& packets);

@@ -31,6 +31,14 @@ struct TransferRecord {
     microseconds longest_request{};                     // of those to the sender
 };
 
+// What an instance had counted when its packets went to the other one.
+struct CountersRecord {
+    Side instance = Side::A;
+    std::string bridge;
+    uint64_t flows = 0, packets = 0, bytes = 0;
+    std::string file;
+};
+
 struct MessageRecord {
     std::string sender, receiver, verb, detail;
     microseconds time{};                                // since 1970
@@ -53,6 +61,7 @@ struct OperationRecord {
     std::vector<std::string> warnings;                  // sorted when read
     std::vector<PhaseRecord> phases;                    // in order, as the next two
     std::vector<TransferRecord> transfers;
+    std::vector<CountersRecord> counters;               // one of each instance and bridge
     std::vector<MessageRecord> messages;
 };
 

@@ -117,6 +117,25 @@ void compose_transfers(ovsdb_idl_txn* txn, hitlessrec_upgrade* row, const Operat
     hitlessrec_upgrade_set_transfers(row, rows.data(), rows.size());
 }
 
+void compose_counters(ovsdb_idl_txn* txn, hitlessrec_upgrade* row, const OperationRecord& operation) {
+    auto rows = compose_rows(
+        row->counters, row->n_counters, operation.counters,
+        [&](int64_t position, const CountersRecord& record) {
+            auto* counters = hitlessrec_counters_insert(txn);
+            hitlessrec_counters_set_position(counters, position);
+            hitlessrec_counters_set_instance(counters, name_of(record.instance));
+            hitlessrec_counters_set_bridge(counters, record.bridge.c_str());
+            return counters;
+        },
+        [](hitlessrec_counters* counters, const CountersRecord& record) {
+            hitlessrec_counters_set_flows(counters, static_cast<int64_t>(record.flows));
+            hitlessrec_counters_set_packets(counters, static_cast<int64_t>(record.packets));
+            hitlessrec_counters_set_bytes(counters, static_cast<int64_t>(record.bytes));
+            hitlessrec_counters_set_file(counters, record.file.c_str());
+        });
+    hitlessrec_upgrade_set_counters(row, rows.data(), rows.size());
+}
+
 void compose_messages(ovsdb_idl_txn* txn, hitlessrec_upgrade* row, const OperationRecord& operation) {
     auto rows = compose_rows(
         row->messages, row->n_messages, operation.messages,
@@ -173,6 +192,7 @@ void compose_operation(ovsdb_idl_txn* txn, const hitlessrec_hitless* root, const
     compose_scalars(row, operation);
     compose_phases(txn, row, operation);
     compose_transfers(txn, row, operation);
+    compose_counters(txn, row, operation);
     compose_messages(txn, row, operation);
     while (wanted.history_max && rows.size() > *wanted.history_max) {
         rows.erase(rows.begin());
@@ -288,6 +308,10 @@ OperationRecord read_operation(const hitlessrec_upgrade& row) {
              static_cast<uint64_t>(transfer->identical), static_cast<uint64_t>(transfer->differing),
              static_cast<uint64_t>(transfer->delta), from_us(transfer->duration_us),
              from_us(transfer->longest_request_us)});
+    }
+    for (const auto& [position, counters] : by_position(row.counters, row.n_counters)) {
+        operation.counters.push_back({side_of(counters->instance), counters->bridge, static_cast<uint64_t>(counters->flows),
+                                      static_cast<uint64_t>(counters->packets), static_cast<uint64_t>(counters->bytes), counters->file});
     }
     for (const auto& [position, message] : by_position(row.messages, row.n_messages)) {
         operation.messages.push_back(

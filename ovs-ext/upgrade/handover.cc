@@ -2,6 +2,7 @@
 // blocks on anything but the two instances: the journal is written before and after.
 #include "base/fault.h"
 #include "state/flows.h"
+#include "upgrade/counters.h"
 #include "upgrade/freeze.h"
 #include "upgrade/live_changes.h"
 
@@ -193,6 +194,7 @@ Result<state::Snapshot> flows_of_a(Pair& pair) {
 
 Status freeze_a(Step& step) {
     auto& pair = step.pair;
+    keep_counters(step, Side::A);
     if (pair.timed_flows.empty()) {   // else an earlier daemon was at that
         pair.timed_flows = state::left_of(state::read_timed(*pair.a_control, TRY(flows_of_a(pair))));
         TRY(save_flows(step.places.timed_flows(), pair.timed_flows));
@@ -371,7 +373,12 @@ Status run_commit(Step& step, Side from) {
                            duration_cast<microseconds>(Clock::now() - step.pair.halted_at).count());
     });
     TRY(step.agent(from).tell(step.agent(to), Verb::activate, "state is complete: " + times));
-    return to == Side::B ? settle_at_b(step) : settle_at_a(step);
+    if (to == Side::B) {
+        return settle_at_b(step);
+    }
+    TRY(settle_at_a(step));
+    keep_counters(step, Side::B);
+    return {};
 }
 
 Status run_thaw(Step& step) {

@@ -44,6 +44,9 @@ Summary to_summary(const journal::OperationRecord& record) {
         summary.transfers.push_back({transfer.kind, transfer.sender, transfer.copied, transfer.identical,
                                      transfer.differing, transfer.delta, transfer.duration, transfer.longest_request});
     }
+    for (const auto& counters : record.counters) {
+        summary.counters.push_back({counters.instance, counters.bridge, counters.flows, counters.packets, counters.bytes, counters.file});
+    }
     for (const auto& message : record.messages) {
         summary.messages.push_back({message.sender, message.receiver, message.verb, message.detail, message.time});
     }

@@ -59,6 +59,7 @@ struct Places {
     std::filesystem::path b_namespace() const { return own() / "netns-b"; }
     std::filesystem::path record() const { return own() / "pair"; }
     std::filesystem::path timed_flows() const { return own() / "timed-flows"; }
+    std::filesystem::path counters() const { return statedir / "counters"; }
     std::filesystem::path releases() const { return statedir / "releases"; }
     // Software is run from here: on most hosts nothing can be from /run, which is mounted noexec; and nobody else writes here.
     std::filesystem::path staging() const { return statedir / "software"; }          // of the pair

@@ -44,6 +44,14 @@ struct TransferRecord {
     std::chrono::microseconds longest_request{};   // of those to the sender: it forwarded nothing for at most so long in one go
 };
 
+// What an instance had counted when its packets went to the other one.
+struct CountersRecord {
+    Side instance = Side::A;
+    std::string bridge;
+    uint64_t flows = 0, packets = 0, bytes = 0;    // of all of its flows together
+    std::string file;                              // with all counters of the instance; empty: not kept
+};
+
 // One message of the conversation of the two agents.
 struct MessageRecord {
     std::string sender, receiver, verb, detail;
@@ -73,6 +81,7 @@ struct Summary {
     std::vector<Phase> plan;
     std::vector<PhaseRecord> phases;
     std::vector<TransferRecord> transfers;
+    std::vector<CountersRecord> counters;
     std::vector<MessageRecord> messages;
     std::vector<HoldRecord> holds;
     uint64_t held = 0, dropped = 0;

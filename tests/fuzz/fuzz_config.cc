@@ -43,6 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     expect_within<size_t>(config->receive_buffer_bytes, 212'992, 1 << 30);
     expect_within<size_t>(config->history_max, 1, 10'000);
     expect_within<size_t>(config->releases_max, 1, 100);
+    expect_within<size_t>(config->counters_megabytes, 0, 1 << 20);
     expect_within<size_t>(config->download_megabytes, 1, 65'536);
     expect_within<std::chrono::seconds>(config->download_time, 1s, 24h);
     return 0;

@@ -111,6 +111,9 @@ TEST_F(JournalTest, WholeOperationIsReadBackAsItWasWritten) {
     ASSERT_OK(journal_->message("operator", "A", "failover", "text"));
     ASSERT_OK(journal_->message("A", "B", "activate", ""));
     ASSERT_OK(journal_->transfer({"flows", Side::A, 10, 9, 1, 2, 300us, 250us}));
+    ASSERT_OK(journal_->counters({Side::A, "br0", 1, 2, 3, ""}));
+    ASSERT_OK(journal_->counters({Side::B, "br0", 1, 1, 60, "/b"}));
+    ASSERT_OK(journal_->counters({Side::A, "br0", 5, 700, 90000, "/a"}));   // by the next daemon
     ASSERT_OK(journal_->warning("w2"));
     ASSERT_OK(journal_->warning("w1"));
     ASSERT_OK(journal_->warning("w1"));
@@ -143,6 +146,13 @@ TEST_F(JournalTest, WholeOperationIsReadBackAsItWasWritten) {
     EXPECT_EQ(record.transfers[0].kind, "flows");
     EXPECT_EQ(record.transfers[0].delta, 2u);
     EXPECT_EQ(record.transfers[0].longest_request, 250us);
+    ASSERT_EQ(record.counters.size(), 2u);
+    EXPECT_EQ(record.counters[0].bridge, "br0");
+    EXPECT_EQ(record.counters[0].flows, 5u);
+    EXPECT_EQ(record.counters[0].packets, 700u);
+    EXPECT_EQ(record.counters[0].bytes, 90000u);
+    EXPECT_EQ(record.counters[0].file, "/a");
+    EXPECT_EQ(record.counters[1].instance, Side::B);
 }
 
 TEST_F(JournalTest, PhaseIsInTheDatabaseBeforeItActs) {

@@ -11,6 +11,7 @@ namespace hitless::upgrade {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 using test::Command;
@@ -175,6 +176,32 @@ TEST_F(Changes, StatisticsAreThoseOfTheActiveInstance) {
     EXPECT_TRUE(eventually([&] { return count() >= before + 5; }));
     lab.hitless({"hitless/return"});
     EXPECT_EQ(lab.vsctl({"get", "interface", "ph1", "link_state"}), "up\n");
+}
+
+// A switch counts the first packets of a flow in their own time and the rest when it looks at its caches, twice a second: what is kept
+// is what was counted to the end.
+TEST_F(Changes, CountersOfEitherInstanceAreKeptAndAddUp) {
+    lab.ofctl({"-OOpenFlow15", "add-meter", "br0", "meter=1,pktps,bands=type=drop,rate=100000"});
+    lab.ofctl({"-OOpenFlow15", "add-group", "br0", "group_id=1,type=all,bucket=actions=normal"});
+    lab.ofctl({"-OOpenFlow15", "add-flow", "br0", "cookie=9,priority=9,icmp,icmp_type=8,actions=meter:1,group:1"});
+    auto counters = [&](const std::string& number, const std::string& side) {
+        return lab.run({"zcat", lab.path("state/counters/" + number + "-" + side + ".txt.gz")});
+    };
+    ping("10.1.0.3");
+    lab.hitless({"hitless/failover", from_new()});
+    auto a = counters("1", "A");
+    EXPECT_THAT(a, HasSubstr("[[bridge br0]]\n[flows]\n cookie=0x9, duration="));
+    EXPECT_THAT(a, ContainsRegex("n_packets=5, n_bytes=490, [^\n]*priority=9,icmp,icmp_type=8 actions=meter:1,group:1\n"));
+    EXPECT_THAT(a, ContainsRegex("\\[groups\\]\n group_id=1,duration=[0-9.]*s,ref_count=1,packet_count=5,byte_count=490,"));
+    EXPECT_THAT(a, ContainsRegex("\\[meters\\]\nmeter:1 [^\n]*packet_in_count:5 byte_in_count:490 "));
+    EXPECT_THAT(a, ContainsRegex("\\[ports\\]\n *port .*rx pkts="));
+    ping("10.1.0.3");
+    ping("10.1.0.3");
+    lab.hitless({"hitless/return"});
+    EXPECT_THAT(counters("2", "B"), HasSubstr("n_packets=10, n_bytes=980, "));
+    EXPECT_THAT(lab.hitless({"hitless/history", "--format=json"}),
+                ContainsRegex("\"counters\":\\[\\{\"bridge\":\"br0\",\"bytes\":[0-9]+,\"file\":\"[^\"]*/state/counters/1-A.txt.gz"
+                              "\",\"flows\":2,\"instance\":\"A\",\"packets\":[0-9]+\\}\\]"));
 }
 
 // What sFlow, NetFlow and IPFIX exporters send here.

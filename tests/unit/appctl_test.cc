@@ -64,6 +64,7 @@ upgrade::Summary sample() {
     summary.phases = {{upgrade::Phase::copy, std::chrono::microseconds(5600), false, "", std::chrono::microseconds(1234)},
                       {upgrade::Phase::soak, std::chrono::microseconds(100), false, "B died"}};
     summary.transfers = {{"flows", Side::A, 10, 10, 0, 1, std::chrono::microseconds(900), std::chrono::microseconds(400)}};
+    summary.counters = {{Side::A, "br0", 3, 1000, 90000, "/counters/4-A.txt.gz"}};
     summary.holds = {{Side::A, std::chrono::microseconds(77), std::chrono::microseconds(88), 12}};
     return summary;
 }
@@ -108,6 +109,8 @@ TEST(Render, SummaryTellsResultVersionsPhasesAndKinds) {
               "  state kind            way    copied identical differing   in hold         time    longest request\n"
               "  flows                A->B        10        10         0         1       0.9 ms             0.4 ms\n"
               "\n"
+              "  A counted 1000 packets, 90000 bytes in 3 flows of bridge br0: /counters/4-A.txt.gz\n"
+              "\n"
               "  packets held 12, dropped 0; blackout 1.234 ms; 0.00 s in all, 0.00 s of it soak\n");
 }
 
@@ -123,6 +126,9 @@ TEST(Render, JsonHasTheStableNames) {
     EXPECT_EQ(json["phases"][1]["state"].asString(), "failed");
     EXPECT_EQ(json["transfers"][0]["kind"].asString(), "flows");
     EXPECT_EQ(json["transfers"][0]["longest_request_us"].asInt(), 400);
+    EXPECT_EQ(json["counters"][0]["instance"].asString(), "A");
+    EXPECT_EQ(json["counters"][0]["packets"].asUInt64(), 1000u);
+    EXPECT_EQ(json["counters"][0]["file"].asString(), "/counters/4-A.txt.gz");
     EXPECT_EQ(to_text(Json::Value(1)), "1\n");
 }
 

@@ -22,6 +22,7 @@ TEST(JournalConfig, AbsentKeysHaveTheirDefault) {
     EXPECT_EQ(config->receive_buffer_bytes, 33554432u);
     EXPECT_EQ(config->history_max, 100u);
     EXPECT_EQ(config->releases_max, 5u);
+    EXPECT_EQ(config->counters_megabytes, 100u);
     EXPECT_EQ(config->download_megabytes, 256u);
     EXPECT_EQ(config->download_time, std::chrono::seconds(600));
     EXPECT_FALSE(config->probe_idle_tcp);
@@ -31,7 +32,7 @@ TEST(JournalConfig, KeysAreTaken) {
     auto config = parse_config({{"soak-s", "0"}, {"soak-silence-ms", "0"}, {"soak-forwards-percent", "100"},
                                 {"soak-memory-megabytes", "0"}, {"hold-packets", "8"}, {"hold-megabytes", "7"},
                                 {"hold-full", "commit"}, {"hold-deadline-ms", "60000"}, {"probation-ms", "0"},
-                                {"receive-buffer-bytes", "212992"}, {"history-max", "1"}, {"releases-max", "2"},
+                                {"receive-buffer-bytes", "212992"}, {"history-max", "1"}, {"releases-max", "2"}, {"counters-megabytes", "0"},
                                 {"probe-idle-tcp", "true"}, {"not-known", "x"}});
     ASSERT_TRUE(config);
     EXPECT_EQ(config->soak.length.count(), 0);
@@ -46,6 +47,7 @@ TEST(JournalConfig, KeysAreTaken) {
     EXPECT_EQ(config->receive_buffer_bytes, 212992u);
     EXPECT_EQ(config->history_max, 1u);
     EXPECT_EQ(config->releases_max, 2u);
+    EXPECT_EQ(config->counters_megabytes, 0u);
     EXPECT_TRUE(config->probe_idle_tcp);
     EXPECT_FALSE(parse_config({{"probe-idle-tcp", "false"}})->probe_idle_tcp);
     EXPECT_THAT(parse_config({{"probe-idle-tcp", "yes"}}).error().message, HasSubstr("probe-idle-tcp: \"yes\" is neither true nor false"));
