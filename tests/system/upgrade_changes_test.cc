@@ -174,6 +174,14 @@ TEST_F(Changes, StatisticsAreThoseOfTheActiveInstance) {
     auto before = count();
     ping("10.1.0.3");
     EXPECT_TRUE(eventually([&] { return count() >= before + 5; }));
+    // What only B sees.
+    auto b_link = [&](const char* state) {
+        lab.run({"nsenter", "--net=" + lab.path("run/hitless/netns-b"), "ip", "link", "set", "ph3", state});
+        return eventually([&] { return lab.vsctl({"get", "interface", "ph3", "admin_state", "link_state"}) ==
+                                       std::string(state) + "\n" + state + "\n"; });
+    };
+    EXPECT_TRUE(b_link("down"));
+    EXPECT_TRUE(b_link("up"));
     lab.hitless({"hitless/return"});
     EXPECT_EQ(lab.vsctl({"get", "interface", "ph1", "link_state"}), "up\n");
 }
