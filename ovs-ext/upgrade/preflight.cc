@@ -69,6 +69,10 @@ void examine_port(const PortConfig& port, Findings& findings) {
         findings.warnings.push_back(fmt::format("port {}: which member a flow leaves by is decided anew at each toggle (bond_mode {})",
                                                 port.name, *port.bond_mode));
     }
+    if (port.interfaces.size() > 1) {   // B's legs always have a link
+        findings.warnings.push_back(fmt::format("port {}: that a member's link fails is not seen while B is active, which goes on "
+                                                "sending to it", port.name));
+    }
     if (port.has_qos) {
         findings.warnings.push_back(fmt::format("port {}: its QoS stays as it is while B is active; a change takes effect when A is "
                                                 "active again", port.name));

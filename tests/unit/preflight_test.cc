@@ -130,7 +130,8 @@ TEST(Preflight, WarnsOfWhatNegotiatesAnew) {
     EXPECT_THAT(findings.refusals, IsEmpty());
     EXPECT_THAT(findings.warnings,
                 ElementsAre("bridge br0: spanning tree negotiates anew after each toggle; ports forward nothing until it has",
-                            "port eth2: LACP negotiates anew after each toggle; the bond's packets are lost until it has"));
+                            "port eth2: LACP negotiates anew after each toggle; the bond's packets are lost until it has",
+                            "port eth2: that a member's link fails is not seen while B is active, which goes on sending to it"));
 }
 
 TEST(Preflight, WarnsOfBalancedBondsAndMonitoredLinksAlone) {
@@ -142,7 +143,9 @@ TEST(Preflight, WarnsOfBalancedBondsAndMonitoredLinksAlone) {
     config.bridges[0].ports.push_back(port({eth4, eth5}));
     config.bridges[0].ports.back().bond_mode = "balance-slb";
     EXPECT_THAT(examine(config, good_command_line()).warnings,
-                ElementsAre("port eth4: which member a flow leaves by is decided anew at each toggle (bond_mode balance-slb)",
+                ElementsAre("port eth2: that a member's link fails is not seen while B is active, which goes on sending to it",
+                            "port eth4: which member a flow leaves by is decided anew at each toggle (bond_mode balance-slb)",
+                            "port eth4: that a member's link fails is not seen while B is active, which goes on sending to it",
                             "interface eth4: BFD starts anew at each toggle; the other end may take the link for broken meanwhile",
                             "interface eth5: CFM starts anew at each toggle; the other end may take the link for broken meanwhile"));
 }
