@@ -4,6 +4,7 @@
 #include "state/conntrack_settings.h"
 #include "state/fdb.h"
 #include "state/flows.h"
+#include "state/fragments.h"
 #include "state/generation.h"
 #include "state/groups.h"
 #include "state/mdb.h"
@@ -12,6 +13,7 @@
 #include "state/table_config.h"
 #include "state/tlv_map.h"
 #include "state/tunnel_neighbours.h"
+#include "state/tunnel_settings.h"
 #include "state/user_routes.h"
 
 namespace hitless::state {
@@ -19,6 +21,7 @@ namespace hitless::state {
 Kinds all_kinds(KindOptions options) {
     Kinds kinds;
     kinds.list.push_back(std::make_unique<Generation>());
+    kinds.list.push_back(std::make_unique<Fragments>());
     kinds.list.push_back(std::make_unique<PortConfig>());
     kinds.list.push_back(std::make_unique<TableConfig>());
     // Flows refer to groups, groups to meters, both to fields of the TLV map.
@@ -35,6 +38,7 @@ Kinds all_kinds(KindOptions options) {
     kinds.list.push_back(std::make_unique<Fdb>());
     kinds.list.push_back(std::make_unique<Mdb>());
     kinds.list.push_back(std::make_unique<UserRoutes>());
+    kinds.list.push_back(std::make_unique<TunnelSettings>());   // before neighbours, whose time counts from their making
     kinds.list.push_back(std::make_unique<TunnelNeighbours>());
     return kinds;
 }

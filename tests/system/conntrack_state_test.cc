@@ -73,9 +73,9 @@ TEST_F(ConntrackState, ConnectionsOfAllKindsAreMadeCopiedAndCopiedBack) {
         names.push_back(one->name());
         copy_and_expect_equal(*one, a, b);
     }
-    EXPECT_THAT(names, testing::ElementsAre("generation-id", "port-config", "table-config", "tlv-maps", "meters", "groups", "flows",
+    EXPECT_THAT(names, testing::ElementsAre("generation-id", "fragments", "port-config", "table-config", "tlv-maps", "meters", "groups", "flows",
                                             "conntrack-settings", "conntrack", "bonds", "fdb", "mdb", "user-routes",
-                                            "tunnel-neighbours"));
+                                            "tunnel-settings", "tunnel-neighbours"));
     EXPECT_EQ(*kind.dump(b), *made);
     EXPECT_EQ(copy_and_expect_equal(kind, a, b).report.copied, 0u);
 

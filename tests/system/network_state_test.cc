@@ -12,6 +12,7 @@
 #include "state/mdb.h"
 #include "state/packet_builder.h"
 #include "state/tunnel_neighbours.h"
+#include "state/tunnel_settings.h"
 #include "state/user_routes.h"
 
 namespace hitless::state {
@@ -112,6 +113,21 @@ TEST_F(NetworkState, WhatTunnelsNeedIsCopied) {
     copy(neighbours, a, b, 2);
     ASSERT_TRUE(a.call("tnl/neigh/flush").ok());
     copy(neighbours, b, a, 2);
+}
+
+TEST_F(NetworkState, WhatIsSetOfTunnelsIsCopied) {
+    TunnelSettings kind;
+    auto before = *kind.dump(a);
+    ASSERT_EQ(before.size(), 2u);
+    copy(kind, a, b, 2);
+    ASSERT_TRUE(a.call("tnl/neigh/aging", {"77"}).ok());
+    ASSERT_TRUE(a.call("tnl/egress_port_range", {"40000", "40999"}).ok());
+    copy(kind, a, b, 2);
+    EXPECT_EQ(*b.call("tnl/neigh/aging"), "77\n");
+    EXPECT_EQ(*b.call("tnl/egress_port_range"), "Tunnel UDP source port range: 40000-40999\n");
+    ASSERT_TRUE(kind.load(a, {{}, before, {}}).ok());   // as a new process has them
+    copy(kind, b, a, 2);
+    EXPECT_EQ(*a.call("tnl/neigh/aging"), "77\n");
 }
 
 TEST_F(NetworkState, ActiveMembersOfBondsAreCopied) {

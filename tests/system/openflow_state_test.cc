@@ -11,6 +11,7 @@
 #include "state/flow_timeouts.h"
 #include "state/flows.h"
 #include "openflow/generation.h"
+#include "state/fragments.h"
 #include "state/generation.h"
 #include "state/groups.h"
 #include "state/meters.h"
@@ -492,6 +493,24 @@ TEST_F(BridgeSettings, BridgesKeepTheirGenerationId) {
     EXPECT_FALSE(give(switch_a_, 0x123456789abcdef0).ok());
     EXPECT_EQ(switch_b_.ofctl("dump-flows", "br1", {"table=7"}).find("in_port=1"), std::string::npos);
     expect_ok(flows_->load(b_, {{}, {}, value_of(flows_->dump(b_))}));   // the kinds' own connection is still no slave's
+}
+
+TEST_F(BridgeSettings, BridgesKeepWhatTheyDoWithFragments) {
+    state::Fragments kind;
+    EXPECT_TRUE(value_of(kind.dump(a_)).empty());
+    for (const char* handling : {"drop", "nx-match"}) {
+        switch_a_.ofctl("set-frags", "br1", {handling});
+        auto copied = copy_to_standby(kind, a_, b_);
+        ASSERT_EQ(copied.size(), 1u);
+        EXPECT_EQ(kind.describe(copied[0]), std::string("br1: fragments: ") + handling);
+        EXPECT_EQ(switch_b_.ofctl("get-frags", "br1"), std::string(handling) + "\n");
+    }
+    switch_a_.ofctl("set-frags", "br1", {"normal"});
+    EXPECT_TRUE(copy_to_standby(kind, a_, b_).empty());
+    EXPECT_EQ(switch_b_.ofctl("get-frags", "br1"), "normal\n");
+    switch_b_.ofctl("set-frags", "br0", {"drop"});
+    copy_to_standby(kind, b_, a_);
+    EXPECT_EQ(switch_a_.ofctl("get-frags", "br0"), "drop\n");
 }
 
 TEST_F(OpenflowState, MetersOfAllKindsAreCopied) {
