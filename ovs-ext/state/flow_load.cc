@@ -14,19 +14,30 @@ using openflow::Message;
 // A bundle is held in the switch's memory and carried out in one go.
 constexpr size_t bundle_messages = 20'000;
 
-Status send_bundles(openflow::Connection& connection, const std::vector<Message>& messages) {
+// An Error names the first message that was refused.
+Status send_bundles(openflow::Connection& connection, const std::vector<Message>& messages, FlowRefusals refusals) {
     std::span<const Message> rest(messages);
+    Status first;
     while (!rest.empty()) {
-        size_t n = std::min(rest.size(), bundle_messages);
-        TRY(connection.send_bundle(rest.first(n)));
-        rest = rest.subspan(n);
+        auto some = rest.first(std::min(rest.size(), bundle_messages));
+        rest = rest.subspan(some.size());
+        if (Status sent = connection.send_bundle(some); !sent) {
+            if (refusals == FlowRefusals::leave_nothing || !connection.usable()) {
+                return sent;
+            }
+            if (first) {
+                first = std::move(sent);
+            }
+            (void) connection.send(some).ok();   // the same error, after all others have been carried out
+        }
     }
-    return {};
+    return first;
 }
 
 }  // namespace
 
-Status load_flows(instance::Control& to, const Changes& changes, FlowTimeouts timeouts) {
+Status load_flows(instance::Control& to, const Changes& changes, FlowTimeouts timeouts, FlowRefusals refusals) {
+    Status first;
     for (auto& [bridge, part] : by_bridge(changes)) {
         openflow::Connection* connection = TRY(to.openflow(bridge));
         std::vector<Message> messages;
@@ -50,9 +61,15 @@ Status load_flows(instance::Control& to, const Changes& changes, FlowTimeouts ti
         for (const Entry* entry : part.add) {
             append(*entry, true);
         }
-        TRY(send_bundles(*connection, messages));
+        Status sent = send_bundles(*connection, messages, refusals);
+        if (!sent && refusals == FlowRefusals::leave_nothing) {
+            return sent;
+        }
+        if (first) {
+            first = std::move(sent);
+        }
     }
-    return {};
+    return first;
 }
 
 }  // namespace hitless::state

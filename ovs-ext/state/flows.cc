@@ -181,7 +181,8 @@ Status Flows::arm(instance::Control& from, instance::Control& to, const Snapshot
 }
 
 Status Flows::load(instance::Control& to, const Changes& changes) {
-    return load_flows(to, changes, armed_ ? FlowTimeouts::kept : FlowTimeouts::left_out);
+    return armed_ ? load_flows(to, changes, FlowTimeouts::kept)
+                  : load_flows(to, changes, FlowTimeouts::left_out, FlowRefusals::leave_others);   // no packets come to it
 }
 
 std::string Flows::describe(const Entry& entry) const {

@@ -37,12 +37,22 @@ TransferRecord& record_of(Summary& summary, const std::string& kind, Side from) 
 }
 
 // Kinds refer to each other: a flow that a controller has just added goes to a group that was not there when groups were read, so
-// that 'to' refuses it. Then all is read again, from the first kind on.
+// that 'to' refuses it. Then all is read again, from the first kind on. Where that is so each time, with another entry, the
+// controller does nothing else: what is missing goes over once it has been cut off.
 constexpr int kPasses = 5;
+
+// Of a kind of which entries were refused just now.
+Result<state::Copy> as_it_is(state::Kind& kind, Pair& pair, Side from) {
+    state::Copy copy;
+    copy.source = TRY(kind.dump(pair.control(from)));
+    copy.target = TRY(kind.dump(pair.control(other(from))));
+    return copy;
+}
 
 // Copies all kinds, one after the other.
 Result<std::vector<state::Copy>> copy_kinds(Step& step, Side from) {
     auto& pair = step.pair;
+    std::optional<Error> before;
     for (int pass = 1;; pass++) {
         std::vector<state::Copy> copies;
         std::optional<Error> refused;
@@ -52,6 +62,9 @@ Result<std::vector<state::Copy>> copy_kinds(Step& step, Side from) {
                 summary.progress = Progress{std::string(kind->name()), "kinds", copies.size(), pair.kinds.list.size()};
             });
             auto copy = state::copy_kind(*kind, pair.control(from), pair.control(other(from)));
+            if (!copy && pass == kPasses && before && before->message != copy.error().message) {
+                copy = as_it_is(*kind, pair, from);
+            }
             if (!copy) {
                 refused = copy.error();
                 break;
@@ -72,6 +85,7 @@ Result<std::vector<state::Copy>> copy_kinds(Step& step, Side from) {
         if (pass == kPasses) {
             return *refused;
         }
+        before = refused;
     }
 }
 
