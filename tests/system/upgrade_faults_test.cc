@@ -100,10 +100,14 @@ TEST_F(Faults, ASecondUpgradeIsRefusedInEachPhaseAndTheFirstIsUnharmed) {
     ASSERT_TRUE(lab().wait_for_phase({"preflight", "fetch", "standby"}));
     std::set<std::string> phases;
     for (std::string phase; phase != "commit-back" && phase != "soak-back" && first.wait_for(0s) == std::future_status::timeout;) {
-        auto second = phases.size() % 2 ? lab().appctl(upgrade("0")) : daemon(upgrade("0"));
+        bool by_switch = phases.size() % 2;
+        auto second = by_switch ? lab().appctl(upgrade("0")) : daemon(upgrade("0"));
         EXPECT_NE(second.exit_status, 0);
         const std::string said = "is under way, in phase ";
         auto at = second.standard_error.find(said);
+        if (at == std::string::npos && by_switch && phases.contains("soak")) {
+            continue;   // while the process is replaced nobody has its socket, or the new one itself
+        }
         ASSERT_NE(at, std::string::npos) << second.standard_error;
         phase = second.standard_error.substr(at + said.size());
         phase.resize(phase.find(':'));
