@@ -161,6 +161,9 @@ Status catch_up(Step& step) {
     pair.b_control->reset(pair.b_paths());
     TRY(wait_for_a(pair, TRY(ports_of(*pair.b_control))));
     TRY(pair.open_sockets(Side::A));
+    // What A has decided on flows of packets is from before its configuration changed. It looks at that again when something tells it to,
+    // and a mirror that is new does not (mirror_set() of ofproto/ofproto-dpif-mirror.c).
+    TRY(pair.a_control->call("revalidator/purge"));
     pair.new_promiscuous.clear();
     for (const auto& text : pair.notes.take()) {
         step.warn(text);
