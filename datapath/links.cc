@@ -118,6 +118,18 @@ Status Links::change(const std::string& name, const LinkChange& change) {
     return {};
 }
 
+Status Links::announce(const std::string& name) {
+    Link old = TRY(fetch(socket_.get(), name));
+    Link same(rtnl_link_alloc());
+    rtnl_link_set_ifindex(same.get(), rtnl_link_get_ifindex(old.get()));
+    const char* alias = rtnl_link_get_ifalias(old.get());
+    rtnl_link_set_ifalias(same.get(), alias ? alias : "");   // of a device's settings the one of which Linux tells, changed or not
+    if (int error = rtnl_link_change(socket_.get(), old.get(), same.get(), 0); error < 0) {
+        return netlink_error(error, name, "cannot be announced");
+    }
+    return {};
+}
+
 Status Links::make_pair(const std::string& name, uint32_t mtu, const Peer& peer) {
     Link link(rtnl_link_veth_alloc());
     if (!link) {

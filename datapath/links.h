@@ -40,6 +40,9 @@ class Links {
     Result<std::vector<LinkInfo>> list() const;
     Status change(const std::string& name, const LinkChange& change);
 
+    // Has the kernel tell everyone once more what the device is like, of which nothing changes.
+    Status announce(const std::string& name);
+
     // Makes a pair of Ethernet devices, both down: 'name' here, 'peer_name' in the namespace of 'peer_namespace' (an fd).
     struct Peer {
         std::string name;

@@ -1,6 +1,7 @@
 // Phases hold and commit, in both directions: the moments in which packets wait. Between the halt and the release nothing
 // blocks on anything but the two instances: the journal is written before and after.
 #include "base/fault.h"
+#include "datapath/links.h"
 #include "state/flows.h"
 #include "upgrade/counters.h"
 #include "upgrade/freeze.h"
@@ -245,6 +246,13 @@ void forget_timed_flows(Step& step) {
     std::filesystem::remove(step.places.timed_flows(), error);
 }
 
+// A stock switch writes down what its ports are like when it is told of a device, and looks at all of them then. It has not been told of
+// those that the pair took, and what stands in the database is of B.
+Status have_a_look_around() {
+    auto links = TRY(datapath::Links::open());
+    return links.announce("lo");
+}
+
 Status settle_at_a(Step& step) {
     auto& pair = step.pair;
     if (pair.gate) {
@@ -256,6 +264,9 @@ Status settle_at_a(Step& step) {
     FAULT_POINT("commit-back.gate-lifted");
     pair.dummy.reset();   // A's sessions with it end, and it connects to its controllers
     pair.look_after_active();
+    if (auto looked = have_a_look_around(); !looked) {
+        step.warn(fmt::format("{}: status columns of interfaces may be B's until a device changes", looked.error().message));
+    }
     enter_roles(step, "active", "standby");
     return {};
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "eventually.h"
 #include "faults.h"
 #include "phases_of_an_upgrade.h"
 
@@ -107,7 +108,7 @@ TEST_P(OnePort, WithAnotherMtuCostsNothing) {
     expect_at_rest();
     EXPECT_TRUE(upgraded());
     EXPECT_THAT(lab().checked({"ip", "link", "show", "v0"}), testing::HasSubstr("mtu 1400"));
-    EXPECT_EQ(lab().vsctl({"get", "interface", "v0", "mtu"}), "1400\n");
+    EXPECT_TRUE(eventually([this] { return lab().vsctl({"get", "interface", "v0", "mtu"}) == "1400\n"; }));
     expect_nothing_lost(traffic.stop());
 }
 

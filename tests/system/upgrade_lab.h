@@ -17,22 +17,11 @@
 #include <vector>
 
 #include "base/process.h"
+#include "eventually.h"
 
 namespace hitless::test {
 
 using Command = std::vector<std::string>;
-
-// Whether 'condition' came true within 'limit'.
-inline bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds limit = std::chrono::seconds(15)) {
-    auto end = std::chrono::steady_clock::now() + limit;
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > end) {
-            return false;
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    return true;
-}
 
 class UpgradeLab {
   public:
