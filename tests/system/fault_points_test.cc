@@ -77,7 +77,7 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
         start_daemon(GetParam());
     }
     void TearDown() override {
-        if (HasFailure()) {   // the next one gets a lab of its own
+        if (HasFailure() || !fault_of(GetParam()).empty()) {   // A keeps HITLESS_FAULT in its environment; the next one gets a lab of its own
             lab_.reset();
         }
     }
@@ -99,15 +99,10 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
         lab().run({"ovs-appctl", "-t", "ovs-hitlessd", "exit"});
         ASSERT_TRUE(process->wait_end(10s));
     }
-    std::string faulty_software() {
-        fs::create_directories(lab().path("faulty"));
-        fs::copy_file(FAULTY_VSWITCHD, lab().path("faulty/ovs-vswitchd"), fs::copy_options::skip_existing);
-        return lab().path("faulty");
-    }
     // Carries out what comes by the point, until the daemon is dead.
     bool dies() {
         auto daemon = Process::open(lab().daemon_pid());
-        const std::string from = "--from=" + (fault_of(GetParam()).empty() ? lab().new_software() : faulty_software());
+        const std::string from = "--from=" + (fault_of(GetParam()).empty() ? lab().new_software() : lab().faulty_software(FAULTY_VSWITCHD));
         if (starts_with_one_of(GetParam(), {"thaw."})) {
             lab().appctl({"hitless/failover", from});
             lab().appctl({"hitless/return"});

@@ -1,15 +1,19 @@
-/* An ovs-vswitchd that fails as HITLESS_FAULT says, for upgrade_faults_test.cc; otherwise the installed one.
+/* Linked into a copy of the installed ovs-vswitchd, before the C library (TrafficLab::faulty_software()): it fails as HITLESS_FAULT says.
  *
  *   never       does not start
  *   as-a        does not start but as a stand-by
  *   soon        ends two seconds after its start, but as a stand-by
- *   mute        runs well, but sends no packet (preload.c), but as a stand-by */
+ *   mute        runs well, but sends no packet, but as a stand-by */
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+static int mute;
 
 static int ends_with(const char *text, const char *end)
 {
@@ -39,30 +43,36 @@ static void kill_later(const char *rundir)
     _exit(0);
 }
 
-int main(int argc, char *argv[])
+__attribute__((constructor)) static void begin(int argc, char *argv[])
 {
     const char *fault = getenv("HITLESS_FAULT");
     const char *rundir = getenv("OVS_RUNDIR");
 
-    if (argc > 1 && strcmp(argv[1], "--version") && fault && rundir) {
-        int standby = ends_with(rundir, "/hitless/b");
-        if (!strcmp(fault, "never") || (!strcmp(fault, "as-a") && !standby)) {
-            fprintf(stderr, "ovs-vswitchd: this build is broken\n");
-            return 1;
-        }
-        if (!strcmp(fault, "soon") && !standby) {
-            kill_later(rundir);
-        }
-        if (!strcmp(fault, "mute") && !standby) {
-            struct stat own;
-            char inode[32] = "";
-            if (!stat("/proc/self/exe", &own)) {
-                snprintf(inode, sizeof inode, "%lu", (unsigned long) own.st_ino);
-            }
-            setenv("LD_PRELOAD", PRELOAD, 1);
-            setenv("HITLESS_MUTE", inode, 1);
-        }
+    if (argc < 2 || !strcmp(argv[1], "--version") || !fault || !rundir) {
+        return;
     }
-    execv("/usr/lib/openvswitch-switch/ovs-vswitchd", argv);
-    return 1;
+    int standby = ends_with(rundir, "/hitless/b");
+    if (!strcmp(fault, "never") || (!strcmp(fault, "as-a") && !standby)) {
+        fprintf(stderr, "ovs-vswitchd: this build is broken\n");
+        _exit(1);
+    }
+    if (!strcmp(fault, "soon") && !standby) {
+        kill_later(rundir);
+    }
+    mute = !strcmp(fault, "mute") && !standby;
+}
+
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned int n, int flags)
+{
+    static int (*next)(int, struct mmsghdr *, unsigned int, int);
+    int domain = 0;
+    socklen_t size = sizeof domain;
+
+    if (mute && !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) && domain == AF_PACKET) {
+        return (int) n;
+    }
+    if (!next) {
+        next = (int (*)(int, struct mmsghdr *, unsigned int, int)) dlsym(RTLD_NEXT, "sendmmsg");
+    }
+    return next(fd, messages, n, flags);
 }

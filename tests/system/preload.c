@@ -1,9 +1,7 @@
-/* Put before the C library of a program (LD_PRELOAD), for resources_test.cc and faulty_vswitchd.c: what the kernel answers where
+/* Put before the C library of a program (LD_PRELOAD), for resources_test.cc: what the kernel answers where
  *
  *   HITLESS_NO_MEMORY_FOR=NAME    there is no memory for the BPF map NAME: ENOMEM
- *   HITLESS_CLOCK=FILE            the wall clock was set: it is wrong by as many seconds as FILE says. The others are right.
- *   HITLESS_MUTE=INODE            what is sent to packet sockets is lost on the way, if the file by whose name the program was started
- *                                 is that one: not other software that is put in its place and gets the same environment */
+ *   HITLESS_CLOCK=FILE            the wall clock was set: it is wrong by as many seconds as FILE says. The others are right. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,8 +10,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,33 +39,6 @@ long syscall(long number, ...)
         next = (long (*)(long, ...)) real("syscall");
     }
     return next(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-}
-
-static int is_mute(void)
-{
-    static int known = -1;
-    const char *inode = getenv("HITLESS_MUTE");
-    struct stat started;
-
-    if (known < 0) {
-        known = inode && !stat(program_invocation_name, &started) && started.st_ino == strtoul(inode, NULL, 10);
-    }
-    return known;
-}
-
-int sendmmsg(int fd, struct mmsghdr *messages, unsigned int n, int flags)
-{
-    static int (*next)(int, struct mmsghdr *, unsigned int, int);
-    int domain = 0;
-    socklen_t size = sizeof domain;
-
-    if (is_mute() && !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) && domain == AF_PACKET) {
-        return (int) n;
-    }
-    if (!next) {
-        next = (int (*)(int, struct mmsghdr *, unsigned int, int)) real("sendmmsg");
-    }
-    return next(fd, messages, n, flags);
 }
 
 static time_t step(void)

@@ -28,6 +28,7 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* kLab = HITLESS_LAB;
 constexpr const char* kProbe = HITLESS_PROBE;
 constexpr const char* kRcuExpedited = "/sys/kernel/rcu_expedited";
+constexpr const char* kInstalledBuild = "/usr/lib/openvswitch-switch/ovs-vswitchd";
 constexpr const char* kOtherBuild = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk";
 
 Words joined(Words first, const Words& second) {
@@ -97,6 +98,15 @@ TrafficLab::TrafficLab(const Words& lab_options, const std::string& small) {
         (void) run_program({kLab, "down", directory_}).ok();
         throw;
     }
+}
+
+std::string TrafficLab::faulty_software(const std::string& library) const {
+    auto program = path("faulty/ovs-vswitchd");
+    if (fs::create_directory(path("faulty"))) {
+        fs::copy_file(kInstalledBuild, program);
+        must(run_checked({"patchelf", "--add-needed", library, program}));
+    }
+    return path("faulty");
 }
 
 TrafficLab::~TrafficLab() {

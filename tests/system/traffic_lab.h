@@ -30,6 +30,8 @@ class TrafficLab {
     std::string node(const std::string& name) const { return path("netns/" + name); }
     // A directory with another build of Open vSwitch than the switch runs.
     std::string new_software() const { return path("new"); }
+    // A directory with the installed ovs-vswitchd, into which the shared library is linked.
+    std::string faulty_software(const std::string& library) const;
     void lab(const Words& command) const;   // ovs-hitless-lab COMMAND[0] DIR...
 
     // On the host of the switch, in its environment.

@@ -33,13 +33,12 @@ class NewSoftware : public Faults {
     ProgramOutput upgrade_to(const std::string& fault) {
         ::setenv("HITLESS_FAULT", fault.c_str(), 1);
         make_lab();
-        fs::create_directory(lab().path("faulty"));
-        fs::copy_file(FAULTY_VSWITCHD, lab().path("faulty/ovs-vswitchd"));
+        auto faulty = lab().faulty_software(FAULTY_VSWITCHD);
         traffic_ = std::make_unique<LabTraffic>(lab());
         before_ = lab().snapshot();
         a_ = lab().switch_pid();
         old_ = lab().software_of(a_);
-        return lab().appctl(upgrade("0", lab().path("faulty")));
+        return lab().appctl(upgrade("0", faulty));
     }
     // A runs the old software, and the host is as it was.
     void expect_old() {
