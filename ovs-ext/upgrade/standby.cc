@@ -17,22 +17,22 @@ using namespace std::chrono_literals;
 
 // Settings of the host for the time of the pair; each is in the journal before it is changed. One that is as wanted is left alone, and
 // not put back later: rcu_expedited is the whole host's, and it may be the daemon of another switch that has set it for a while.
-Status change_host_settings(Step& step, std::vector<std::pair<std::string, std::string>> wanted) {
+Status change_host_settings(Step& step, const std::vector<std::pair<std::string, std::string>>& wanted) {
     auto& pair = step.pair;
-    std::vector<std::pair<std::string, std::string>> old;
-    std::erase_if(wanted, [](const auto& one) {
-        auto now = datapath::read_setting(one.first);
-        return now && *now == one.second;
-    });
+    std::vector<std::pair<std::string, std::string>> old, changes;
     for (const auto& [path, value] : wanted) {
-        old.emplace_back(path, TRY(datapath::read_setting(path)));
-        TRY(step.journal.add_host_change(path, old.back().second));
+        auto now = TRY(datapath::read_setting(path));
+        if (now != value) {
+            TRY(step.journal.add_host_change(path, now));
+            old.emplace_back(path, now);
+            changes.emplace_back(path, value);
+        }
     }
     TRY(pair.change_record(step.places, [&](PairRecord& record) {
         record.settings.insert(record.settings.end(), old.begin(), old.end());
     }));
     FAULT_POINT("standby.settings");
-    for (const auto& [path, value] : wanted) {
+    for (const auto& [path, value] : changes) {
         auto set = pair.host_settings.set(path, value);
         if (!set && path == datapath::rcu_expedited) {   // read-only in containers: only slower
             step.warn(fmt::format("{}: each halt takes some ms more", set.error().message));

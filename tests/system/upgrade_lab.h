@@ -10,10 +10,8 @@
 #include <filesystem>
 #include <fstream>
 #include <algorithm>
-#include <functional>
 #include <iostream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/process.h"
