@@ -216,26 +216,57 @@ void AttachedPort::take_off_in_b() {
     stitched_.clear();
 }
 
-Status AttachedPort::detach() {
-    if (!std::exchange(attached_, false)) {
-        return {};
+// Unless it was detached, or abandoned: takes away what was begun.
+AttachedPort::~AttachedPort() {
+    if (attached_) {
+        static_cast<void>(take_off().ok());
+        static_cast<void>(context_.a_links.remove(devices()).ok());
+        forget_devices();
     }
+}
+
+std::vector<std::string> AttachedPort::devices() const {
+    return {leg_name(context_.options.prefix, index_), hold_name(context_.options.prefix, index_)};
+}
+
+// What is left are its devices.
+Status AttachedPort::take_off() {
     Status first;
-    auto note = [&](const Status& status) {
-        if (first.ok() && !status.ok()) {
+    for (; !attachments_.empty(); attachments_.pop_back()) {
+        if (auto status = attachments_.back().detach(); !status.ok() && first.ok()) {
             first = ("port " + port_.name) / status.error();
         }
-    };
-    for (; !attachments_.empty(); attachments_.pop_back()) {
-        note(attachments_.back().detach());
     }
     if (!b_attachments_.empty()) {
         take_off_in_b();
     }
+    return first;
+}
+
+void AttachedPort::forget_devices() {
     hold_.reset();
-    note(context_.a_links.remove(leg_name(context_.options.prefix, index_)));
     for (unsigned ifindex : {entry_.port_ifindex, entry_.leg_ifindex, entry_.hold_ifindex}) {
         context_.programs.remove_port(ifindex);
+    }
+    attached_ = false;
+}
+
+Status AttachedPort::detach(std::span<const std::unique_ptr<AttachedPort>> ports) {
+    Status first;
+    std::vector<std::string> devices;
+    for (const auto& port : ports) {
+        if (auto status = port->take_off(); !status.ok() && first.ok()) {
+            first = status;
+        }
+        std::ranges::move(port->devices(), std::back_inserter(devices));
+    }
+    if (!ports.empty()) {
+        if (auto status = ports.front()->context_.a_links.remove(devices); !status.ok() && first.ok()) {
+            first = status;
+        }
+    }
+    for (const auto& port : ports) {
+        port->forget_devices();
     }
     return first;
 }

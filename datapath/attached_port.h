@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,13 +42,13 @@ class AttachedPort {
 
     AttachedPort(const AttachedPort&) = delete;
     AttachedPort& operator=(const AttachedPort&) = delete;
-    ~AttachedPort() { static_cast<void>(detach().ok()); }
+    ~AttachedPort();
 
     // For a tap port: joins its leg with B's tap of the same name. Again after B made the tap anew.
     Status stitch();
 
-    // Takes everything off and removes the devices. Goes on after a failure; returns the first.
-    Status detach();
+    // Takes everything off 'ports', of one context, and removes their devices. Goes on after a failure; returns the first.
+    static Status detach(std::span<const std::unique_ptr<AttachedPort>> ports);
     // Leaves the programs and the leg where they are; the hold ends.
     void abandon();
 
@@ -81,6 +82,9 @@ class AttachedPort {
     Status put(int program, const std::string& device, unsigned ifindex, Hook hook, const char* pin);
     Status put_in_b(int program, const std::string& device, unsigned ifindex, Hook hook, const char* pin);
     void take_off_in_b();
+    std::vector<std::string> devices() const;
+    Status take_off();
+    void forget_devices();
     std::string far_name() const;
 
     SteeringContext& context_;

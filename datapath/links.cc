@@ -4,6 +4,7 @@
 #include <linux/pkt_sched.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/veth.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <random>
 
 #include "base/fd.h"
 #include "datapath/host_settings.h"
@@ -35,9 +37,17 @@ struct PutAddress {
     void operator()(nl_addr* address) const { nl_addr_put(address); }
 };
 
+struct FreeMessage {
+    void operator()(nl_msg* message) const { nlmsg_free(message); }
+};
+
 struct PutQdisc {
     void operator()(rtnl_qdisc* qdisc) const { rtnl_qdisc_put(qdisc); }
 };
+
+// The kernel has the lock of all its network settings (RTNL) while it removes devices, and waits some 20 ms after each time. A, which
+// forwards, may have to wait for that lock.
+constexpr size_t removed_together = 32;
 
 // libnl's own codes are positive errors of its table, negated.
 Error netlink_error(int code, const std::string& name, const char* what) {
@@ -163,12 +173,41 @@ Status Links::set_no_queue(const std::string& name) {
     return {};
 }
 
-Status Links::remove(const std::string& name) {
-    Link link(rtnl_link_alloc());
-    rtnl_link_set_name(link.get(), name.c_str());
-    int error = rtnl_link_delete(socket_.get(), link.get());
+Status Links::remove(const std::vector<std::string>& names) {
+    for (std::span<const std::string> left(names); !left.empty(); left = left.subspan(std::min(left.size(), removed_together))) {
+        TRY(remove_together(left.first(std::min(left.size(), removed_together))));
+    }
+    return {};
+}
+
+// They are made a group for this, of a number that nobody else has.
+Status Links::remove_together(std::span<const std::string> names) {
+    const uint32_t group = std::random_device()() | 1;   // 0: the group of all devices that were given none
+    bool any = false;
+    for (const auto& name : names) {
+        auto device = fetch(socket_.get(), name);
+        if (!device) {
+            continue;
+        }
+        Link member(rtnl_link_alloc());
+        rtnl_link_set_group(member.get(), group);
+        if (int error = rtnl_link_change(socket_.get(), device->get(), member.get(), 0); error < 0 && error != -NLE_NODEV) {
+            return netlink_error(error, name, "cannot be removed");
+        }
+        any = true;
+    }
+    if (!any) {
+        return {};
+    }
+    std::unique_ptr<nl_msg, FreeMessage> request(nlmsg_alloc_simple(RTM_DELLINK, 0));
+    ifinfomsg header = {};
+    if (!request || nlmsg_append(request.get(), &header, sizeof header, NLMSG_ALIGNTO) < 0 ||
+        nla_put_u32(request.get(), IFLA_GROUP, group) < 0) {
+        return netlink_error(-NLE_NOMEM, names.front(), "cannot be removed");
+    }
+    int error = nl_send_sync(socket_.get(), request.release());   // which frees the request
     if (error < 0 && error != -NLE_NODEV && error != -NLE_OBJ_NOTFOUND) {
-        return netlink_error(error, name, "cannot be removed");
+        return netlink_error(error, names.front(), "cannot be removed, and those that were to go with it");
     }
     return {};
 }

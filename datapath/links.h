@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,13 +56,15 @@ class Links {
     // Puts no queueing discipline on the device: packets go to its driver at once.
     Status set_no_queue(const std::string& name);
 
-    // No error when there is none.
-    Status remove(const std::string& name);
+    // Many together: each time the kernel waits for whoever may be using them. No error for those that do not exist.
+    Status remove(const std::vector<std::string>& names);
 
   private:
     struct Close {
         void operator()(nl_sock* socket) const;
     };
+    Status remove_together(std::span<const std::string> names);
+
     explicit Links(nl_sock* socket) : socket_(socket) {}
     std::unique_ptr<nl_sock, Close> socket_;
 };

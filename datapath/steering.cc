@@ -67,12 +67,13 @@ Status remove_pieces(const SteeringOptions& options, Links& devices, const std::
         }
     }
     const std::regex ours(options.prefix + "[lh][0-9]+");
+    std::vector<std::string> unwanted;
     for (const auto& device : TRY(devices.list())) {
         if (std::regex_match(device.name, ours) && !wanted_devices.contains(device.name)) {
-            TRY(devices.remove(device.name));
+            unwanted.push_back(device.name);
         }
     }
-    return {};
+    return devices.remove(unwanted);
 }
 
 class KernelSteering : public Steering {
@@ -219,7 +220,7 @@ Status KernelSteering::remove_port(const std::string& name) {
     if (halted_) {
         return make_error("port {}: cannot be removed in a halt", name);
     }
-    Status status = (*port)->detach();
+    Status status = AttachedPort::detach(std::span(&*port, 1));
     ports_.erase(port);
     return status;
 }
@@ -343,16 +344,12 @@ Status KernelSteering::detach_all() {
     if (halted_ || active_ != Side::A) {
         return make_error("steering: cannot be detached: {}", halted_ ? "packets are held" : "B is active");
     }
-    Status first;
-    for (; !ports_.empty(); ports_.pop_back()) {
-        if (auto status = ports_.back()->detach(); !status.ok() && first.ok()) {
-            first = status;
-        }
-    }
+    auto status = AttachedPort::detach(ports_);
+    ports_.clear();
     sender_ = {};
     context_->programs.unpin();
     context_.reset();
-    return first;
+    return status;
 }
 
 }  // namespace

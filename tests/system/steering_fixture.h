@@ -77,9 +77,7 @@ class SteeringTest : public ::testing::TestWithParam<TcMethod> {
         if (!directory_.empty()) {
             // The taps of a killed vswitchd stay.
             auto links = must(datapath::Links::open());
-            for (const char* device : {"p1", "p2", "br0", "ovs-netdev"}) {
-                EXPECT_TRUE(links.remove(device).ok()) << device;
-            }
+            EXPECT_TRUE(links.remove({"p1", "p2", "br0", "ovs-netdev"}).ok());
             bpf_.reset();
             std::filesystem::remove_all(directory_);
         }

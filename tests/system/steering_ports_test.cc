@@ -39,9 +39,9 @@ class ManyDevices {
         }
     }
     ~ManyDevices() {
-        for (const auto& port : ports_) {
-            EXPECT_TRUE(links_.remove(port.name).ok()) << port.name;
-        }
+        std::vector<std::string> names;
+        std::ranges::transform(ports_, std::back_inserter(names), &Port::name);
+        EXPECT_TRUE(links_.remove(names).ok());
     }
     std::span<const Port> first(size_t count) const { return std::span(ports_).first(count); }
 
