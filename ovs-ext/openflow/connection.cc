@@ -280,9 +280,6 @@ Status Connection::Session::control_bundle(ofputil_bundle_ctrl_msg bundle, uint1
 }
 
 Status Connection::send_bundle(std::span<const Message> messages) {
-    if (messages.empty()) {
-        return {};
-    }
     ofputil_bundle_ctrl_msg bundle{};
     bundle.flags = OFPBF_ORDERED | OFPBF_ATOMIC;
     uint32_t first_xid = session_->reserve_xids(messages.size());

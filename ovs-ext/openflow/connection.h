@@ -43,7 +43,7 @@ class Connection {
     // (barrier). The switch's refusals are an Error that names the first of them.
     Status send(std::span<const Message> messages);
 
-    // Sends 'messages' as one atomic, ordered bundle: all are carried out, or none and an Error. Not in
+    // Sends 'messages', of which there may be none, as one atomic, ordered bundle: all are carried out, or none and an Error. Not in
     // OpenFlow 1.0.
     Status send_bundle(std::span<const Message> messages);
 

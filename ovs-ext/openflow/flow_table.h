@@ -98,6 +98,8 @@ struct Learned {
 std::vector<Learned> learned_by(std::string_view flow_mod);
 // Table and cookie of the flow itself.
 Learned origin_of(std::string_view flow_mod);
+// Whether packets that meet the flow make others: it has a learn action, at whatever depth, or bytes that look like one.
+bool learns(std::string_view flow_mod);
 
 Message flow_removal(std::string_view flow_mod);
 

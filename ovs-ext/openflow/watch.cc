@@ -36,6 +36,10 @@ Result<Connection> watch_flows(const std::string& path, const std::string& bridg
     return connection;
 }
 
+Status tell_of_flows(Connection& watch) {
+    return watch.send_bundle({});   // changes nothing, but what a bundle has changed is told of before it is answered
+}
+
 Result<Connection> watch_requests(const std::string& path, const std::string& bridge, Forwarded forwarded,
                                   Connection::EventHandler handler) {
     Connection connection = TRY(Connection::open(path, bridge));

@@ -121,7 +121,7 @@ struct Flows::Watch {
     }
 
     // Takes in all that has changed up to now. False: it is not known.
-    bool sync() { return connection && connection->send({}) && !lost; }
+    bool sync() { return connection && openflow::tell_of_flows(*connection) && !lost; }
 
     // The last event of each flow, with its place among all, sorted by key; nothing when the monitor has lost some.
     std::optional<std::vector<FlowEvent>> events(const FlowReader& reader) {
@@ -177,6 +177,7 @@ Status Flows::arm(instance::Control& from, instance::Control& to, const Snapshot
     TRY(load_timed(read_timed(from, source), to));
     target = source;
     armed_ = true;
+    learns_ = std::ranges::any_of(source, [](const Entry& flow) { return openflow::learns(flow.value); });
     return {};
 }
 

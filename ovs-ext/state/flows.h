@@ -30,6 +30,9 @@ class Flows : public Kind {
     bool same(const Entry& wanted, const Entry& there) const override;
     Status arm(instance::Control& from, instance::Control& to, const Snapshot& source, Snapshot& target) override;
 
+    // Since arm(): where there are learn() actions.
+    bool changed_by_packets() const override { return learns_; }
+
     Status follow(instance::Control& from) override;
     Result<Snapshot> changed_since(instance::Control& from, Snapshot last) override;
     void unfollow() override;
@@ -41,6 +44,7 @@ class Flows : public Kind {
 
     std::map<std::string, std::unique_ptr<Watch>> watches_;   // by bridge
     bool armed_ = false;                                      // flows are loaded with their timeouts
+    bool learns_ = false;                                     // in the source, as of arm()
 };
 
 }  // namespace hitless::state

@@ -96,7 +96,7 @@ class Kind {
     }
 
     // Whether packets themselves change it, and not only management, which is cut off before the hold: only this is read once
-    // more in the hold, where every request to the instance is time that packets wait.
+    // more in the hold, where every request to the instance is time that packets wait. Asked after arm().
     virtual bool changed_by_packets() const { return true; }
 
     // From now on packets wait for what is asked of it: what counts is how long all requests to an instance take together, no

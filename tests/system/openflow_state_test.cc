@@ -256,6 +256,25 @@ TEST_F(OpenflowState, FlowsThatChangeWhileFollowedAreSeen) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     EXPECT_EQ(changed("add-flow", {"table=32,actions=drop"}).add.size(), 2u);
+    // What packets of programs have it learn: told of without a change of another kind.
+    auto arp = std::string("packet=ffffffffffff5054000000060806000108000604") + "0001505400000006010101010000000000000101" + "0102";
+    EXPECT_EQ(changed("packet-out", {"in_port=local " + arp + " actions=resubmit(,1)"}).add.size(), 1u);
+}
+
+TEST_F(OpenflowState, FlowsAreChangedByPacketsWhereThereAreLearnActions) {
+    auto changed_by_packets = [&] {
+        state::Flows kind;
+        Snapshot source = value_of(kind.dump(a_)), target;
+        expect_ok(kind.arm(a_, b_, source, target));
+        return kind.changed_by_packets();
+    };
+    for (const char* learn : {"learn(table=9)", "learn(table=9,limit=3)", "clone(push_vlan:0x8100,learn(table=9))"}) {
+        switch_a_.ofctl("del-flows", "br0");
+        switch_a_.ofctl("add-flow", "br0", {"table=1,actions=output:1"});
+        EXPECT_FALSE(changed_by_packets());
+        switch_a_.ofctl("add-flow", "br0", {std::string("table=1,arp,actions=") + learn});
+        EXPECT_TRUE(changed_by_packets()) << learn;
+    }
 }
 
 TEST_F(OpenflowState, MoreChangesThanAFlowMonitorHoldsAreSeen) {
