@@ -47,7 +47,13 @@ Front::~Front() {
 void Front::set_active(const std::string& path) {
     std::lock_guard lock(mutex_);
     active_path_ = path;
+    held_ = false;
     seq_change(changed_);
+}
+
+void Front::hold() {
+    std::lock_guard lock(mutex_);
+    held_ = true;
 }
 
 // Puts a socket of ours at 'path' in place of what is there. 'like': owner and mode of the socket whose place it takes.
@@ -157,6 +163,7 @@ void Front::accept_from(const Listener& listener) {
 void Front::run() {
     seen_ = seq_read(changed_);   // before what it guards is read
     std::string active_path;
+    bool held = false;
     {
         std::lock_guard lock(mutex_);
         for (const auto& [path, listener] : listeners_) {
@@ -167,8 +174,9 @@ void Front::run() {
         }
         closing_.clear();
         active_path = active_path_;
+        held = held_;
     }
-    sessions_.remove_if([&](const auto& session) { return !session->run(active_path); });
+    sessions_.remove_if([&](const auto& session) { return !session->run(active_path, held); });
 }
 
 void Front::wait() {

@@ -50,6 +50,9 @@ class Front {
     // displaced(). Empty: no instance is active, and its commands are refused.
     void set_active(const std::string& path);
 
+    // Commands for the switch that come from now on wait until set_active(); those before are with the instance already.
+    void hold();
+
     // Takes the place of the running switch's control socket at 'path', after repair(). The switch is then reached at
     // displaced(path).
     Status take_over(const std::string& path);
@@ -92,8 +95,9 @@ class Front {
     seq* const changed_;                          // wakes the main loop
     uint64_t seen_ = 0;                           // of changed_, by the last run()
 
-    std::mutex mutex_;                            // for the next four
+    std::mutex mutex_;                            // for the next five
     std::string active_path_;
+    bool held_ = false;
     std::map<std::string, Listener> listeners_;   // by path
     std::list<Listener> closing_;                 // given back: closed by run(), so that the loop never polls a closed fd
 

@@ -48,15 +48,18 @@ Front::Session::Session(Fd client, std::string own_path)
 
 Front::Session::~Session() = default;
 
-bool Front::Session::run(const std::string& active_path) {
+bool Front::Session::run(const std::string& active_path, bool rests) {
     jsonrpc_run(client_.get());
     if (jsonrpc_get_status(client_.get())) {
         return false;
     }
     // A client that does not read its answers gets no further ones; a few requests in one go keep the loop fair.
     for (int i = 0; i < 10 && !jsonrpc_get_backlog(client_.get()); i++) {
-        if (!request_ && (!receive(active_path) || !request_)) {
+        if (!request_ && (!receive() || !request_)) {
             return !jsonrpc_get_status(client_.get());
+        }
+        if (upstreams_.empty() && !start(active_path, rests)) {
+            return !client_gone();
         }
         bool done = true;
         for (auto& upstream : upstreams_) {
@@ -77,8 +80,8 @@ bool Front::Session::client_gone() const {
     return ::poll(&poll, 1, 0) == 1 && (poll.revents & (POLLHUP | POLLERR));
 }
 
-// Starts the client's next request, if there is one. False when it sent something else.
-bool Front::Session::receive(const std::string& active_path) {
+// Takes the client's next request, if there is one. False when it sent something else.
+bool Front::Session::receive() {
     jsonrpc_msg* received = nullptr;
     jsonrpc_recv(client_.get(), &received);
     Message message(received);
@@ -88,20 +91,23 @@ bool Front::Session::receive(const std::string& active_path) {
     if (message->type != JSONRPC_REQUEST) {
         return false;
     }
-    start(std::move(message), active_path);
+    request_ = std::move(message);
     return true;
 }
 
-void Front::Session::start(Message request, const std::string& active_path) {
-    request_ = std::move(request);
+// Passes the request on. False when it has to wait.
+bool Front::Session::start(const std::string& active_path, bool rests) {
     Route where = route(request_->method);
-    upstreams_.clear();
+    if (rests && where != Route::Daemon) {
+        return false;
+    }
     if (where != Route::Daemon) {
         upstreams_.push_back(open(*request_, false, active_path));
     }
     if (where != Route::Active) {
         upstreams_.push_back(open(*request_, true, own_path_));
     }
+    return true;
 }
 
 Front::Session::Upstream Front::Session::open(const jsonrpc_msg& request, bool to_daemon,

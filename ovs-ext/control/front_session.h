@@ -32,8 +32,9 @@ class Front::Session {
     Session(Fd client, std::string own_path);
     ~Session();
 
-    // False when the session is over. 'active_path' is the active instance's control socket, or empty.
-    bool run(const std::string& active_path);
+    // False when the session is over. 'active_path' is the active instance's control socket, or empty; what is for it waits while
+    // it 'rests'.
+    bool run(const std::string& active_path, bool rests);
     void wait() const;
 
   private:
@@ -50,8 +51,8 @@ class Front::Session {
     };
 
     bool client_gone() const;
-    bool receive(const std::string& active_path);
-    void start(Message request, const std::string& active_path);
+    bool receive();
+    bool start(const std::string& active_path, bool rests);
     Upstream open(const jsonrpc_msg& request, bool to_daemon, const std::string& path) const;
     void run_upstream(Upstream& upstream, const std::string& active_path) const;
     void answer();
@@ -61,7 +62,7 @@ class Front::Session {
     const std::string own_path_;
     Rpc client_;
     Message request_;                    // in progress, or null
-    std::vector<Upstream> upstreams_;    // of request_
+    std::vector<Upstream> upstreams_;    // of request_; none while it waits
 };
 
 }  // namespace hitless::control

@@ -20,6 +20,7 @@ namespace {
 constexpr const char* kinds[] = {".mgmt", ".snoop"};
 constexpr const char* displaced_suffix = ".hitless-a";
 constexpr const char* link_suffix = ".hitless-b";   // for an instant, on the way to a rename
+constexpr const char* waiting_suffix = ".waiting";   // in the standby's directory
 
 std::string displaced(const std::string& name) {
     return name + displaced_suffix;
@@ -34,7 +35,7 @@ bool leads_to(const std::string& link, const std::string& target) {
 constexpr std::chrono::milliseconds settling_time{50};
 
 // Makes 'name' a link to 'target'; a socket that is there (A's, new or old) moves to displaced(name).
-Status direct_to_b(const std::string& name, const std::string& target) {
+Status direct_away(const std::string& name, const std::string& target) {
     if (leads_to(name, target)) {
         return {};
     }
@@ -98,7 +99,7 @@ class MgmtLinks::Watch {
         bool missing = false;
         for (const auto& [name, target] : links_) {
             if ((missing_too && !a_starts_) || identify(name)) {
-                TRY(direct_to_b(name, target));
+                TRY(direct_away(name, target));
             } else {
                 missing = true;
             }
@@ -151,7 +152,8 @@ MgmtLinks::MgmtLinks(std::string a_directory, std::string b_directory)
     : a_directory_(std::move(a_directory)), b_directory_(std::move(b_directory)) {}
 MgmtLinks::~MgmtLinks() = default;
 
-Status MgmtLinks::point_to_b(std::vector<std::string> bridges) {
+// Directs to what has the socket's name and 'suffix' in the standby's directory.
+Status MgmtLinks::direct(std::vector<std::string> bridges, const std::string& suffix) {
     watch_.reset();
     for (const auto& bridge : std::exchange(bridges_, {})) {
         for (const char* kind : kinds) {
@@ -165,13 +167,18 @@ Status MgmtLinks::point_to_b(std::vector<std::string> bridges) {
     for (const auto& bridge : bridges_) {
         for (const char* kind : kinds) {
             auto file = "/" + bridge + kind;
-            links.emplace_back(a_directory_ + file, b_directory_ + file);
+            links.emplace_back(a_directory_ + file, b_directory_ + file + suffix);
         }
     }
     // Watching comes first: what A does from now on is seen.
     watch_ = TRY(Watch::start(a_directory_, std::move(links), a_starts_));
     TRY(watch_->direct(true));
     return {};
+}
+
+Status MgmtLinks::point_to_b(std::vector<std::string> bridges) {
+    TRY(direct(std::move(bridges), ""));
+    return let_in(b_directory_);
 }
 
 Status MgmtLinks::point_to_a() {
@@ -184,7 +191,29 @@ Status MgmtLinks::point_to_a() {
             }
         }
     }
-    return status;
+    auto let_in = this->let_in(a_directory_);
+    return status ? let_in : status;
+}
+
+Status MgmtLinks::hold(std::vector<std::string> bridges) {
+    held_.clear();
+    relay_.reset();   // before another one binds the same names
+    relay_ = TRY(Relay::start());
+    for (const auto& bridge : bridges) {
+        for (const char* kind : kinds) {
+            held_.push_back("/" + bridge + kind);
+            TRY(relay_->listen(b_directory_ + held_.back() + waiting_suffix, std::nullopt));
+        }
+    }
+    return direct(std::move(bridges), waiting_suffix);
+}
+
+// Those who wait, and those who are about to come by the link as it was a moment ago.
+Status MgmtLinks::let_in(const std::string& directory) {
+    for (const auto& file : held_) {
+        TRY(relay_->lead(b_directory_ + file + waiting_suffix, directory + file));
+    }
+    return {};
 }
 
 std::string MgmtLinks::a_mgmt(const std::string& bridge) const {

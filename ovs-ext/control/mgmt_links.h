@@ -7,6 +7,9 @@
 // A has only unlinked, because A that starts would find the name taken between its unlink(2) and its bind(2), and does not try again.
 // On a busy machine more than that may lie between the two: whoever starts A says so (a_starts()).
 //
+// In a hand-over NAME leads to a socket of ours beside the standby's, at which nobody answers: what programs wanted of either
+// instance then would not be in the other. Once it is known which side is the active one they get there through a relay.
+//
 // One thread at a time, but for a_starts().
 #pragma once
 
@@ -16,6 +19,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "control/relay.h"
 
 namespace hitless::control {
 
@@ -36,6 +40,13 @@ class MgmtLinks {
     // Directs all of them to A again. Where A has no socket (it does not run), nothing is left.
     Status point_to_a();
 
+    // Has those who connect to the sockets of 'bridges' wait, until either of the above lets them in to its side. Ends the
+    // connections of those who waited before.
+    Status hold(std::vector<std::string> bridges);
+
+    // Through it go the connections of those who waited: they last as long as it does. None: nobody was made to wait.
+    std::shared_ptr<Relay> relay() const { return relay_; }
+
     // While A starts nothing is put where it has to bind.
     void a_starts(bool starts) { a_starts_ = starts; }
 
@@ -49,8 +60,13 @@ class MgmtLinks {
   private:
     class Watch;
 
+    Status direct(std::vector<std::string> bridges, const std::string& suffix);
+    Status let_in(const std::string& directory);
+
     std::string a_directory_, b_directory_;
-    std::vector<std::string> bridges_;   // directed to the standby
+    std::vector<std::string> bridges_;   // not directed to A
+    std::vector<std::string> held_;      // names of sockets at which some may wait
+    std::shared_ptr<Relay> relay_;
     std::atomic<bool> a_starts_ = false;
     std::unique_ptr<Watch> watch_;
 };

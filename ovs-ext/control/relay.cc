@@ -21,12 +21,14 @@ using Clock = std::chrono::steady_clock;
 
 // A controller that does not answer: the switch is told by then, and tries again.
 constexpr std::chrono::seconds connect_limit{10};
+// A switch accepts one client in each turn of its main loop, and 64 wait meanwhile.
+constexpr int room_again_ms = 2;
 
 bool would_block() {
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
-// Starts to connect to 'address' in the thread's network namespace.
+// Starts to connect, in the thread's network namespace. No Fd: the destination has no room for now.
 Result<Fd> start_connect(const ControllerAddress& address) {
     addrinfo hints = {}, *found = nullptr;
     hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
@@ -42,6 +44,10 @@ Result<Fd> start_connect(const ControllerAddress& address) {
         return make_errno_error(errno, "controller {}", address.host);
     }
     return fd;
+}
+
+Result<Fd> start_connect(const std::string& path) {
+    return connect_unix(path);
 }
 
 // One direction: what was read from 'from' and is not yet written to 'to'.
@@ -89,8 +95,8 @@ class Direction {
 
 class Relay::Connection {
   public:
-    Connection(std::string path, Fd from_switch, Fd controller)
-        : path_(std::move(path)), switch_(std::move(from_switch)), controller_(std::move(controller)) {}
+    Connection(std::string path, Fd client, Fd server)
+        : path_(std::move(path)), client_(std::move(client)), server_(std::move(server)) {}
 
     const std::string& path() const { return path_; }
     bool established() const { return !connecting_ && !over(); }
@@ -104,21 +110,21 @@ class Relay::Connection {
 
     std::array<pollfd, 2> poll_fds() const {
         if (connecting_) {
-            // A switch that gives up meanwhile (POLLHUP) ends the attempt.
-            return {pollfd{switch_.get(), 0, 0}, pollfd{controller_.get(), POLLOUT, 0}};
+            // A client that gives up meanwhile (POLLHUP) ends the attempt.
+            return {pollfd{client_.get(), 0, 0}, pollfd{server_.get(), POLLOUT, 0}};
         }
-        return {poll_fd(switch_, up_, down_), poll_fd(controller_, down_, up_)};
+        return {poll_fd(client_, up_, down_), poll_fd(server_, down_, up_)};
     }
 
-    void run(const pollfd& of_switch, const pollfd& of_controller) {
+    void run(const pollfd& of_client, const pollfd& of_server) {
         if (connecting_) {
-            check_connecting(of_switch, of_controller);
+            check_connecting(of_client, of_server);
             return;
         }
-        take(up_, switch_, of_switch, down_);
-        take(down_, controller_, of_controller, up_);
-        up_.write(controller_.get());
-        down_.write(switch_.get());
+        take(up_, client_, of_client, down_);
+        take(down_, server_, of_server, up_);
+        up_.write(server_.get());
+        down_.write(client_.get());
     }
 
   private:
@@ -138,29 +144,29 @@ class Relay::Connection {
         }
     }
 
-    void check_connecting(const pollfd& of_switch, const pollfd& of_controller) {
+    void check_connecting(const pollfd& of_client, const pollfd& of_server) {
         int error = 0;
         socklen_t size = sizeof error;
-        if (of_controller.revents) {
+        if (of_server.revents) {
             connecting_ = false;
-            failed_ = ::getsockopt(controller_.get(), SOL_SOCKET, SO_ERROR, &error, &size) || error;
+            failed_ = ::getsockopt(server_.get(), SOL_SOCKET, SO_ERROR, &error, &size) || error;
         } else {
-            failed_ = (of_switch.revents & (POLLHUP | POLLERR)) || Clock::now() >= deadline_;
+            failed_ = (of_client.revents & (POLLHUP | POLLERR)) || Clock::now() >= deadline_;
         }
     }
 
     std::string path_;
-    Fd switch_, controller_;
+    Fd client_, server_;
     Clock::time_point deadline_ = Clock::now() + connect_limit;
     bool connecting_ = true, failed_ = false;
-    Direction up_, down_;   // from the switch, to the switch
+    Direction up_, down_;   // from the client, to the client
 };
 
 Result<std::unique_ptr<Relay>> Relay::start(const NetworkNamespace& where) {
     std::unique_ptr<Relay> relay(new Relay);
     relay->wake_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (!relay->wake_) {
-        return make_errno_error(errno, "controller relay: no eventfd");
+        return make_errno_error(errno, "relay: no eventfd");
     }
     std::promise<Status> entered;
     auto ready = entered.get_future();
@@ -194,13 +200,24 @@ void Relay::wake() const {
     ::eventfd_write(wake_.get(), 1);
 }
 
-Status Relay::listen(const std::string& path, const ControllerAddress& controller) {
+Status Relay::listen(const std::string& path, std::optional<Destination> destination) {
     std::lock_guard lock(mutex_);
     if (listeners_.contains(path)) {
-        return make_error("controller relay {}: exists", path);
+        return make_error("relay {}: exists", path);
     }
-    listeners_.emplace(path, Listener{TRY(listen_unix(path)), controller});
+    listeners_.emplace(path, Listener{TRY(listen_unix(path)), std::move(destination), {}});
     generation_++;
+    wake();
+    return {};
+}
+
+Status Relay::lead(const std::string& path, Destination destination) {
+    std::lock_guard lock(mutex_);
+    auto listener = listeners_.find(path);
+    if (listener == listeners_.end()) {
+        return make_error("relay {}: there is none", path);
+    }
+    listener->second.destination = std::move(destination);
     wake();
     return {};
 }
@@ -208,7 +225,7 @@ Status Relay::listen(const std::string& path, const ControllerAddress& controlle
 Status Relay::stop(const std::string& path) {
     std::lock_guard lock(mutex_);
     if (!listeners_.erase(path)) {
-        return make_error("controller relay {}: there is none", path);
+        return make_error("relay {}: there is none", path);
     }
     std::erase_if(connections_, [&](const auto& connection) { return connection->path() == path; });
     generation_++;
@@ -229,16 +246,21 @@ size_t Relay::established(const std::string& path) const {
     }));
 }
 
-void Relay::accept_from(const std::string& path, const Listener& listener) {
-    while (connections_.size() < max_connections) {
-        Fd client(::accept4(listener.socket.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+void Relay::accept_from(const std::string& path, Listener& listener) {
+    while (listener.destination && connections_.size() < max_connections) {
+        Fd client = listener.turned_away ? std::move(listener.turned_away)
+                                         : Fd(::accept4(listener.socket.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (!client) {
             return;
         }
-        auto controller = start_connect(listener.controller);
-        if (controller) {
-            connections_.push_back(std::make_unique<Connection>(path, std::move(client), std::move(*controller)));
-        }   // else the switch sees its connection closed at once
+        auto server = std::visit([](const auto& destination) { return start_connect(destination); }, *listener.destination);
+        if (server && !*server) {
+            listener.turned_away = std::move(client);
+            return;
+        }
+        if (server) {
+            connections_.push_back(std::make_unique<Connection>(path, std::move(client), std::move(*server)));
+        }   // else the client sees its connection closed at once
     }
 }
 
@@ -255,7 +277,11 @@ void Relay::serve() {
         }
         if (connections_.size() < max_connections) {
             for (const auto& [path, listener] : listeners_) {
-                fds.push_back({listener.socket.get(), POLLIN, 0});
+                if (listener.turned_away) {
+                    timeout_ms = room_again_ms;
+                } else if (listener.destination) {
+                    fds.push_back({listener.socket.get(), POLLIN, 0});
+                }
             }
         }
         auto generation = generation_;
@@ -271,7 +297,7 @@ void Relay::serve() {
             connections_[i]->run(fds[1 + 2 * i], fds[2 + 2 * i]);
         }
         std::erase_if(connections_, [](const auto& connection) { return connection->over(); });
-        for (const auto& [path, listener] : listeners_) {
+        for (auto& [path, listener] : listeners_) {
             accept_from(path, listener);
         }
     }

@@ -1,19 +1,24 @@
-// Relay: connects the standby with the controllers of the operator's switch.
+// Relay: connects the standby with the controllers of the operator's switch, and programs that came in a hold with the instance
+// that is active after it.
 //
 // The standby lives in a network namespace of its own, from which the host's 127.0.0.1 and routes cannot be reached. For each
 // controller of each bridge there is a Unix domain socket in the standby's run directory (OVS takes a "unix:" target elsewhere
 // for no controller) and whatever the switch connects to it is copied, both ways, to a TCP connection made in the host's
 // namespace. One thread, one poll loop; each direction of a connection holds at most buffer_bytes. An end of file is passed on
 // once everything before it is written, and the other direction lives on. When either side fails, both are closed: reconnecting
-// is the switch's business.
+// is the client's business.
+//
+// Who connects to a socket of which it is not yet said where it leads is in its queue until then.
 #pragma once
 
 #include <cstddef>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "base/fd.h"
@@ -35,25 +40,30 @@ class Relay {
     Relay(const Relay&) = delete;
     Relay& operator=(const Relay&) = delete;
 
-    // Any thread. listen() is ready for connections when it returns; stop() ends that socket's connections too.
-    Status listen(const std::string& path, const ControllerAddress& controller);
+    using Destination = std::variant<ControllerAddress, std::string>;   // or the path of a Unix domain socket
+
+    // Any thread. listen() is ready for connections when it returns; with no destination they wait for lead(). stop() ends that
+    // socket's connections too.
+    Status listen(const std::string& path, std::optional<Destination> destination);
+    Status lead(const std::string& path, Destination destination);
     Status stop(const std::string& path);
 
-    // Connections that are established with the controller.
+    // Connections that are established with their destination.
     size_t established() const;
-    size_t established(const std::string& path) const;   // of those that the switch made to 'path'
+    size_t established(const std::string& path) const;   // of those that were made to 'path'
 
   private:
     struct Listener {
         Fd socket;
-        ControllerAddress controller;
+        std::optional<Destination> destination;
+        Fd turned_away;   // a client for which the destination had no room
     };
     class Connection;
 
     Relay() = default;
     void serve();
     // Accepts on the listener at 'path'.
-    void accept_from(const std::string& path, const Listener& listener);
+    void accept_from(const std::string& path, Listener& listener);
     void wake() const;
 
     Fd wake_;

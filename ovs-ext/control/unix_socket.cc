@@ -23,7 +23,7 @@ Result<Fd> listen_unix(const std::string& path) {
     fatal_signal_remove_file_to_unlink(path.c_str());
     Fd fd(result);
     ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
-    if (::listen(fd.get(), 64)) {
+    if (::listen(fd.get(), SOMAXCONN)) {
         int error = errno;
         ::unlink(path.c_str());
         return make_errno_error(error, "socket {}: cannot listen", path);
@@ -31,13 +31,16 @@ Result<Fd> listen_unix(const std::string& path) {
     return fd;
 }
 
-bool has_listener(const std::string& path) {
+Result<Fd> connect_unix(const std::string& path) {
     int result = make_unix_socket(SOCK_STREAM, true, nullptr, path.c_str());
-    if (result >= 0) {
-        ::close(result);
-        return true;
+    if (result < 0 && result != -EPROTO) {   // the library's word for EAGAIN: somebody listens, and its queue is full
+        return make_errno_error(-result, "socket {}: cannot connect", path);
     }
-    return result == -EPROTO;   // the library's word for EAGAIN: somebody listens, and its queue is full
+    return Fd(result < 0 ? -1 : result);
+}
+
+bool has_listener(const std::string& path) {
+    return connect_unix(path).ok();
 }
 
 bool FileIdentity::is_socket() const {

@@ -15,6 +15,9 @@ namespace hitless::control {
 // it is nobody's. The file is the caller's to remove, also when the daemon is ended by a signal.
 Result<Fd> listen_unix(const std::string& path);
 
+// A non-blocking connection to the socket at 'path'; none where that has no room for another one now.
+Result<Fd> connect_unix(const std::string& path);
+
 // Whether a process listens at 'path' (a symbolic link is followed). A process that is stopped, or slow, listens.
 bool has_listener(const std::string& path);
 

@@ -44,8 +44,11 @@ class Control {
     // The session with 'bridge'; owned by this object, valid as long as it. A failed one is opened anew.
     Result<openflow::Connection*> openflow(const std::string& bridge);
 
-    // Forgets all connections (the process was restarted or its sockets moved).
+    // Forgets all connections (the process was restarted).
     void reset(ControlPaths paths);
+
+    // Its sockets have moved; connections that there are go on.
+    void follow(ControlPaths paths) { paths_ = std::move(paths); }
 
   private:
     Side side_;

@@ -35,22 +35,35 @@ TransferRecord* find_record(Summary& summary, std::string_view kind, Side from) 
     return nullptr;
 }
 
-// Tools and controllers reach 'side' from now on.
+// Programs reach 'side' from now on, also those that wait.
 Status direct_clients(Step& step, Side side) {
     auto& pair = step.pair;
-    if (side == Side::B) {
-        step.front.set_active(pair.b->unixctl_path());
-        return pair.links->point_to_b(pair.bridge_names());
+    bool to_b = side == Side::B;
+    step.front.set_active(to_b ? pair.b->unixctl_path() : control::Front::displaced(pair.a.unixctl_path()));
+    auto directed = to_b ? pair.links->point_to_b(pair.bridge_names()) : pair.links->point_to_a();
+    pair.a_control->follow(pair.a_paths());
+    return directed;
+}
+
+// Programs that come from now on wait until direct_clients(); those that had come before are served by 'from'.
+Status hold_clients(Step& step, Side from) {
+    auto& pair = step.pair;
+    step.front.hold();
+    pair.let_in.reset();
+    TRY(pair.links->hold(pair.bridge_names()));
+    pair.a_control->follow(pair.a_paths());
+    for (const auto& [bridge, path] : pair.control(from).paths().mgmt) {
+        TRY(openflow::Connection::open(path, bridge));   // accepted after all that had come: these have sessions now
     }
-    step.front.set_active(control::Front::displaced(pair.a.unixctl_path()));
-    return pair.links->point_to_a();
+    return {};
 }
 
 // Whoever changes the state of the side that is to be halted, and would believe the change to be in effect, is cut off before
-// the last of that state is read: controllers, and programs at the management sockets. They come back to the other side.
+// the last of that state is read: controllers, and programs at the control and management sockets. Neither side takes a change that
+// the other does not get: those who come back wait for the side that is active then.
 Status cut_off(Step& step, Side from) {
     auto& pair = step.pair;
-    TRY(direct_clients(step, other(from)));
+    TRY(hold_clients(step, from));
     if (from == Side::B) {
         if (pair.b_controllers) {
             auto parked = pair.b_controllers->park();
@@ -378,10 +391,13 @@ Status run_commit(Step& step, Side from) {
     }
     step.agent(to).on(Verb::activate, [&step, to]() -> Result<std::string> {
         auto report = TRY(release(step, to));
+        auto took = duration_cast<microseconds>(Clock::now() - step.pair.halted_at);
         FAULT_POINT("commit.released");
+        if (auto directed = direct_clients(step, to); !directed) {   // packets have come first
+            step.warn(fmt::format("{}: programs may not reach {} at its management sockets", directed.error().message, to_string(to)));
+        }
         return fmt::format("receipt begun: {} held packets released, longest wait {} us; all of it took {} us", report.held,
-                           report.longest_wait.count(),
-                           duration_cast<microseconds>(Clock::now() - step.pair.halted_at).count());
+                           report.longest_wait.count(), took.count());
     });
     TRY(step.agent(from).tell(step.agent(to), Verb::activate, "state is complete: " + times));
     if (to == Side::B) {

@@ -117,6 +117,7 @@ struct Pair {
     state::Kinds kinds;
     std::vector<state::Copy> copies;   // by kind, of the last copy
     std::optional<control::MgmtLinks> links;
+    std::shared_ptr<control::Relay> let_in;   // whose connections, of programs that came in a hold, outlast 'links'
     std::unique_ptr<control::DummyController> dummy;
     std::optional<control::Gate> gate;
     std::unique_ptr<BControllers> b_controllers;   // while B is active
@@ -135,7 +136,7 @@ struct Pair {
 
     instance::Control& control(Side side) { return side == Side::A ? *a_control : *b_control; }
     // Where A's own sockets are now. They move whenever the links are directed elsewhere, and with A's restart: a_control
-    // must then be reset to them.
+    // must then follow, or be reset to them.
     instance::ControlPaths a_paths() const;
     instance::ControlPaths b_paths() const;
     std::vector<std::string> bridge_names() const;

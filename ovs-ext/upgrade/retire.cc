@@ -54,7 +54,10 @@ Status run_retire(Step& step) {
         pair.publish();
     }
     FAULT_POINT("retire.b-ended");
-    pair.links.reset();
+    if (pair.links) {
+        pair.let_in = pair.links->relay();
+        pair.links.reset();
+    }
     pair.bpf.reset();
     pair.b_namespace.reset();
     FAULT_POINT("retire.namespace-removed");

@@ -190,6 +190,7 @@ Status SwitchSite::preflight(const Update& update) {
     TRY(journal_->set_instance(Side::A, {"active", pair->a.process().pid(), pair->a_version,
                                          pair->a.executable().string(), places_.rundir.string(), ""}));
     std::lock_guard lock(mutex_);
+    pair->let_in = std::move(let_in_);
     if (unchecked_) {
         pair->windows = unchecked_->give_up();
         pair->a_receive_buffer_bytes = kept_buffer_bytes_;
@@ -231,6 +232,9 @@ void SwitchSite::forget_pair() {
     {
         std::lock_guard lock(mutex_);
         watch_unchecked();
+        if (pair_ && pair_->let_in && pair_->let_in->established()) {
+            let_in_ = std::move(pair_->let_in);
+        }
         pair_.reset();
     }
     ::malloc_trim(0);   // copies of much state leave hundreds of MB that the allocator keeps, but the daemon will not need for long

@@ -90,6 +90,7 @@ class SwitchSite : public Site, public Inspector {
     std::shared_ptr<const Process> orphan_;
     std::string orphaned_because_;
     std::unique_ptr<UncheckedConnections> unchecked_;   // without a pair
+    std::shared_ptr<control::Relay> let_in_;        // of a pair that is gone
     int kept_buffer_bytes_ = 0;   // of A's packet sockets before the pair that 'unchecked_' follows
     // hitless/diff asks the instances much: not while packets wait for them.
     std::atomic<bool> blackout_ = false;

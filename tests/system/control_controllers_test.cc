@@ -76,7 +76,7 @@ class RelayedPair {
         EXPECT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
         EXPECT_EQ(::listen(listener.get(), 1), 0);
         EXPECT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-        EXPECT_TRUE(relay.listen(path_, {"127.0.0.1", ntohs(address.sin_port)}));
+        EXPECT_TRUE(relay.listen(path_, ControllerAddress{"127.0.0.1", ntohs(address.sin_port)}));
         from_switch.reset(::socket(AF_UNIX, SOCK_STREAM, 0));
         sockaddr_un local = {};
         local.sun_family = AF_UNIX;
@@ -181,7 +181,7 @@ TEST(Relay, ParkedSwitchKeepsItsFlowsWhenItGetsItsController) {
         }
         auto controller = start_controller();
         auto relay = Relay::start();
-        ASSERT_TRUE((*relay)->listen(b.path("br0.relay0"), {"127.0.0.1", controller->port4()}));
+        ASSERT_TRUE((*relay)->listen(b.path("br0.relay0"), ControllerAddress{"127.0.0.1", controller->port4()}));
         EXPECT_EQ(controller->admitted(), 0u);
 
         b.vsctl({"set-controller", "br0", relayed});

@@ -6,6 +6,7 @@
 
 #include "base/openvswitch.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -229,6 +230,23 @@ TEST(Front, FollowsTheActiveInstance) {
     EXPECT_EQ(a.appctl({"hitless/echo", "still"}), "still\n");
 }
 
+TEST(Front, CommandsForTheSwitchWaitInAHold) {
+    StockSwitch a, b;
+    b.add_bridge("only-b", "000000000000000b");
+    Daemon daemon;
+    daemon.adopt(a);
+    daemon.front().hold();
+    auto waits = std::async(std::launch::async, [&] { return a.appctl({"ofproto/list"}); });
+    Fd gone = send_raw(a.ctl(), R"({"id":0,"method":"version","params":[]})");
+    ASSERT_TRUE(eventually([&] { return daemon.clients() == 2; }));
+    gone.reset();
+    EXPECT_TRUE(eventually([&] { return daemon.clients() == 1; }));
+    EXPECT_EQ(a.appctl({"hitless/echo", "own"}), "own\n");
+    EXPECT_EQ(waits.wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
+    daemon.front().set_active(b.ctl());
+    EXPECT_THAT(waits.get(), HasSubstr("only-b"));
+}
+
 TEST(Front, TellsTheClientWhenTheInstanceIsGone) {
     StockSwitch a;
     Daemon daemon;
@@ -417,6 +435,41 @@ TEST_F(MgmtLinksTest, NoMomentIsWithoutASocket) {
     client.join();
     EXPECT_GT(tried, 400u);
     EXPECT_EQ(failed, 0u);
+}
+
+TEST_F(MgmtLinksTest, ThoseWhoComeInAHoldAreLetInToTheSideThatIsActiveAfterIt) {
+    for (const std::string side : {"B", "A"}) {
+        ASSERT_TRUE(links.hold({"br0"}));
+        EXPECT_THAT(a.run({"ovs-ofctl", "show", links.a_mgmt("br0")}), HasSubstr("00aa"));
+        std::vector<std::future<std::string>> programs;
+        for (int i = 0; i < 5; i++) {
+            programs.push_back(std::async(std::launch::async, [&] { return reached(); }));
+        }
+        EXPECT_EQ(programs.front().wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+        ASSERT_TRUE(side == "A" ? links.point_to_a() : links.point_to_b({"br0"}));
+        for (auto& program : programs) {
+            EXPECT_EQ(program.get(), side);
+        }
+        EXPECT_EQ(reached(), side);
+        EXPECT_TRUE(eventually([&] { return links.relay()->established() == 0; }));
+    }
+    EXPECT_THAT(files_of_ours(a), testing::IsEmpty());
+}
+
+TEST_F(MgmtLinksTest, MoreMayWaitThanTheSwitchHasInItsQueue) {
+    ASSERT_TRUE(links.hold({"br0"}));
+    std::vector<Fd> programs;
+    for (int i = 0; i < 200; i++) {
+        programs.push_back(send_raw(a.path("br0.mgmt"), ""));
+    }
+    ASSERT_TRUE(links.point_to_b({"br0"}));
+    for (const auto& program : programs) {
+        pollfd poll = {program.get(), POLLIN, 0};
+        ASSERT_EQ(::poll(&poll, 1, 5000), 1);
+        uint8_t hello[8];
+        EXPECT_EQ(::recv(program.get(), hello, sizeof hello, MSG_WAITALL), ssize_t{sizeof hello});
+    }
+    EXPECT_EQ(links.relay()->established(), programs.size());
 }
 
 TEST_F(MgmtLinksTest, StayDirectedToBWhenAEndsAndStartsAgain) {
