@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/fault.h"
+
 namespace hitless::datapath {
 
 namespace {
@@ -34,6 +36,8 @@ Release::Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedP
 }
 
 Result<ReleaseReport> Release::run() {
+    extend_deadline();
+    FAULT_POINT("release.begun");
     for (;;) {
         extend_deadline();
         if (turn()) {
@@ -57,7 +61,12 @@ Result<ReleaseReport> Release::run() {
 }
 
 // New packets wait behind the held ones until this deadline.
-void Release::extend_deadline() { context_.programs.set_deadline(Clock::now() + (in_order() ? stall_limit : Clock::duration())); }
+void Release::extend_deadline() {
+    auto now = Clock::now();
+    overtaken_ = overtaken_ || now > deadline_ || now > started_ + context_.options.order_limit;
+    deadline_ = overtaken_ ? now : now + stall_limit;
+    context_.programs.set_deadline(deadline_);
+}
 
 // The queue of A's tap is short, and changing its length would lose the packets in it: the kernel takes the queueing discipline
 // off for the moment. So never more than half of it is filled; what A has read makes room.
@@ -129,7 +138,7 @@ void Release::publish(Progress& progress, const Hold::Moved& moved) {
     auto since = stamped ? context_.programs.arrival(index, progress.released) : halted_;
     auto waited = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - since);
     report_.longest_wait = std::max(report_.longest_wait, waited);
-    report_.late += in_order() ? 0 : packets;
+    report_.late += overtaken_ ? packets : 0;
     progress.released += packets;
     context_.programs.set_released(index, progress.released);
 }
@@ -142,7 +151,7 @@ bool Release::all_released() const {
 
 // All holds were found empty, and yet ports hold packets: lost, because the queue was full, or on their way into it.
 Status Release::account_for_drops() {
-    bool late = !in_order();   // what the hold has not given by now is counted as lost in it
+    bool late = overtaken_;   // what the hold has not given by now is counted as lost in it
     std::vector<uint64_t> before;
     for (const auto& progress : ports_) {
         before.push_back(context_.programs.held(progress.port->index()));

@@ -38,7 +38,6 @@ class Release {
     };
 
     bool turn();
-    bool in_order() const { return Clock::now() - started_ <= context_.options.order_limit; }
     void extend_deadline();
     bool may_give(Progress& progress) const;
     bool tap_has_room(Progress& progress) const;
@@ -51,7 +50,8 @@ class Release {
     SteeringContext& context_;
     std::vector<Progress> ports_;
     Side to_;
-    Clock::time_point halted_, started_ = Clock::now();
+    Clock::time_point halted_, started_ = Clock::now(), deadline_ = Clock::time_point::max();
+    bool overtaken_ = false;            // new packets do not wait any more: for too long, or as this process was stopped
     const HasRoom& receiver_;
     std::optional<Softnet> softnet_;
     uint64_t given_ = 0, looked_ = 0;   // packets given on, and those of them before the last look at the CPUs' queues

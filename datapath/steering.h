@@ -64,7 +64,7 @@ struct ReleaseReport {
     uint64_t held = 0;                          // packets held in this hand-over
     uint64_t dropped = 0;                       // of those, lost because the port's hold was full
     uint64_t refused = 0;                       // besides those, lost because all holds together had no more memory
-    uint64_t late = 0;                          // given on after newer ones: see SteeringOptions::order_limit
+    uint64_t late = 0;                          // given on after newer ones: see SteeringOptions::order_limit; or this process was stopped
     std::chrono::microseconds longest_wait{};   // the longest that a held packet waited, from the halt to its release
 };
 

@@ -190,7 +190,8 @@ Result<datapath::ReleaseReport> release(Step& step, Side to) {
                               "of table Hitless say how much", lost));
     }
     if (report.late) {
-        step.warn(fmt::format("{} packets of the hold came to {} after newer ones: it did not take packets faster than new ones came",
+        step.warn(fmt::format("{} packets of the hold came to {} after newer ones: it did not take packets faster than new ones came, "
+                              "or ovs-hitlessd was stopped meanwhile",
                               report.late, to_string(to)));
     }
     return report;

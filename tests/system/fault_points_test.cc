@@ -49,7 +49,7 @@ bool starts_with_one_of(const std::string& name, std::initializer_list<std::stri
 // Whether packets are held at the point: those of the hold are lost with the daemon.
 bool in_hold(const std::string& point) {
     return starts_with_one_of(point, {"hold.halted", "hold.acted", "hold.ended", "commit.begun", "commit.before-delta", "hold-back.acted",
-                                      "hold-back.ended", "commit-back.begun"});
+                                      "hold-back.ended", "commit-back.begun", "release."});
 }
 
 // Whether A has had the packets all the time.

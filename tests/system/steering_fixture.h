@@ -171,6 +171,14 @@ class SteeringTest : public ::testing::TestWithParam<TcMethod> {
         }
     }
 
+    static void expect_intact(Traffic& traffic) {
+        for (const auto& count : traffic.stop()) {
+            EXPECT_GT(count.sent, 50u);
+            EXPECT_EQ(count.received, count.sent);
+            EXPECT_EQ(count.lost + count.duplicated + count.reordered, 0u);
+        }
+    }
+
     static std::string devices() {
         std::string names;
         for (const auto& link : must(must(datapath::Links::open()).list())) {

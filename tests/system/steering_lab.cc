@@ -18,6 +18,7 @@
 #include <fstream>
 
 #include "base/process.h"
+#include "datapath/host_settings.h"
 #include "datapath/links.h"
 
 namespace hitless::test {
@@ -128,9 +129,10 @@ ssize_t receive_tagged(int fd, const Traffic::Stream& stream, Packet& packet) {
     return 0;
 }
 
+// For both versions of IP.
 Result<Fd> udp_socket(const std::string& network_namespace) {
     auto make = []() -> Result<Fd> {
-        Fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        Fd fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         int bytes = 64 << 20;
         ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes);
         ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
@@ -143,11 +145,11 @@ Result<Fd> udp_socket(const std::string& network_namespace) {
     return datapath::in_namespace(ns.get(), make);
 }
 
-sockaddr_in address(const std::string& ip, uint16_t port) {
-    sockaddr_in result = {};
-    result.sin_family = AF_INET;
-    result.sin_port = htons(port);
-    ::inet_pton(AF_INET, ip.c_str(), &result.sin_addr);
+sockaddr_in6 address(const std::string& ip, uint16_t port) {
+    sockaddr_in6 result = {};
+    result.sin6_family = AF_INET6;
+    result.sin6_port = htons(port);
+    ::inet_pton(AF_INET6, (ip.find(':') == ip.npos ? "::ffff:" + ip : ip).c_str(), &result.sin6_addr);
     return result;
 }
 
@@ -224,6 +226,11 @@ Status StockSwitch::round_trip() {
     return {};
 }
 
+Status enable_ipv6(const std::string& device) {
+    TRY(datapath::exchange_setting("/proc/sys/net/ipv6/conf/" + device + "/disable_ipv6", "0"));
+    return {};
+}
+
 Result<std::unique_ptr<Hosts>> Hosts::make(int count, const HostsOptions& options) {
     std::unique_ptr<Hosts> hosts(new Hosts);
     datapath::Links links = TRY(datapath::Links::open());
@@ -239,6 +246,8 @@ Result<std::unique_ptr<Hosts>> Hosts::make(int count, const HostsOptions& option
         ProgramOptions inside;
         inside.network_namespace = path;
         TRY(run_checked({"ip", "address", "add", fmt::format("10.9.{}.{}/16", i / 250, i % 250), "dev", "eth0"}, inside));
+        TRY(datapath::in_namespace(ns.get(), [] { return enable_ipv6("eth0"); }));
+        TRY(run_checked({"ip", "address", "add", fmt::format("fd09::{}/64", i), "dev", "eth0", "nodad"}, inside));
         TRY(run_checked({"ip", "link", "set", "eth0", "up"}, inside));
         if (!options.offloads) {   // as everybody must with the userspace datapath: it does not complete checksums
             TRY(datapath::in_namespace(ns.get(), [] { return datapath::disable_tx_offload("eth0"); }));

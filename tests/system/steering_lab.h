@@ -40,12 +40,15 @@ class StockSwitch {
     Fd control_;
 };
 
+// For a device of the calling thread's namespace: where the host's default is not to have it.
+Status enable_ipv6(const std::string& device);
+
 struct HostsOptions {
     int queues = 1;             // of each device, both ways
     bool offloads = false;      // hosts leave segmentation and checksums to the devices, which only userspace-tso can bear
 };
 
-// Hosts h1 (10.9.0.1), h2 (10.9.0.2)... behind ports p1, p2... with 9000 bytes of MTU on all.
+// Hosts h1 (10.9.0.1, fd09::1), h2 (10.9.0.2, fd09::2)... behind ports p1, p2... with 9000 bytes of MTU on all.
 class Hosts {
   public:
     static Result<std::unique_ptr<Hosts>> make(int count, const HostsOptions& options = {});
@@ -60,7 +63,7 @@ class Hosts {
 class Traffic {
   public:
     struct Stream {
-        std::string from_namespace, from_ip, to_namespace, to_ip;   // namespace "": ours
+        std::string from_namespace, from_ip, to_namespace, to_ip;   // namespace "": ours; both of one version of IP
         size_t size = 64;
         double packets_per_second = 0;
         uint16_t vlan = 0;      // not 0: frames with this VLAN tag instead of UDP, from eth0 to eth0, neither IPv4 nor IPv6
