@@ -2,36 +2,15 @@
 
 #include <signal.h>
 
-#include <fstream>
 #include <thread>
+
+#include "instance/systemd.h"
 
 namespace hitless::instance {
 
 using namespace std::chrono_literals;
 
 namespace {
-
-// "ovs-vswitchd.service" of a line "0::/system.slice/ovs-vswitchd.service" of /proc/PID/cgroup (cgroup v2, or v1's name=systemd).
-std::optional<std::string> service_in_cgroups(std::istream& cgroups) {
-    for (std::string line; std::getline(cgroups, line);) {
-        bool of_systemd = line.starts_with("0::") || line.find(":name=systemd:") != std::string::npos;
-        if (of_systemd && line.ends_with(".service")) {
-            return line.substr(line.rfind('/') + 1);
-        }
-    }
-    return std::nullopt;
-}
-
-// A process may also be deep in the group of some other service, such as that of the shell it was started from.
-std::optional<std::string> service_of(pid_t pid) {
-    std::ifstream cgroups("/proc/" + std::to_string(pid) + "/cgroup");
-    auto service = service_in_cgroups(cgroups);
-    if (!service) {
-        return std::nullopt;
-    }
-    auto main_pid = run_checked({"systemctl", "show", "--property=MainPID", "--value", *service});
-    return main_pid && *main_pid == std::to_string(pid) + "\n" ? service : std::nullopt;
-}
 
 // Debian's is a link, through its alternatives, to the binary of one of several packages.
 const std::string kAlternatives = "/usr/sbin/ovs-vswitchd";
@@ -136,7 +115,7 @@ Status OperatorSwitch::start(std::chrono::milliseconds limit) {
         argv[0] = chosen_by_alternatives(started_.executable, argv[0]) ? kAlternatives : started_.executable.string();
         options.environment = started_.environment;
         options.scheduling = started_.scheduling;
-        TRY(run_checked(argv, options));
+        TRY(run_checked(in_own_scope(argv), options));
     }
     process_ = TRY(Process::from_pidfile(command_line_.pidfile));
     started_.pid = process_.pid();

@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include "instance/systemd.h"
+
 namespace hitless::instance {
 
 using namespace std::chrono_literals;
@@ -31,12 +33,12 @@ Status StandbySwitch::start_database() {
     ProgramOptions run;
     run.environment = environment(options_);
     run.limit = 20s;
-    TRY(run_checked({options_.ovsdb_server.string(), (dir / "conf.db").string(),
-                     "--remote=punix:" + database_socket(),
-                     "--unixctl=" + (dir / "ovsdb-server.ctl").string(),
-                     "--pidfile=" + (dir / "ovsdb-server.pid").string(),
-                     "--log-file=" + (options_.logdir / "ovsdb-server-b.log").string(),
-                     "-vconsole:off", "--detach", "--no-chdir"},
+    TRY(run_checked(in_own_scope({options_.ovsdb_server.string(), (dir / "conf.db").string(),
+                                  "--remote=punix:" + database_socket(),
+                                  "--unixctl=" + (dir / "ovsdb-server.ctl").string(),
+                                  "--pidfile=" + (dir / "ovsdb-server.pid").string(),
+                                  "--log-file=" + (options_.logdir / "ovsdb-server-b.log").string(),
+                                  "-vconsole:off", "--detach", "--no-chdir"}),
                     run));
     database_ = TRY(Process::from_pidfile((dir / "ovsdb-server.pid").string()));
     return {};
