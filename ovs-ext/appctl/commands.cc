@@ -65,7 +65,7 @@ std::string text_of(Format format, const std::string& table, const Json::Value& 
 
 upgrade::Request software_request(const Arguments& arguments) {
     upgrade::Request request;
-    request.from = arguments.from.value_or("installed");
+    request.from = arguments.from;
     request.sha256 = arguments.sha256;
     request.signature = arguments.signature;
     return request;

@@ -154,7 +154,7 @@ control::BridgeConfig to_bridge(const Json::Value& value) {
 
 Json::Value to_json(const Request& request) {
     Json::Value value;
-    value["from"] = request.from;
+    value["from"] = request.from.value_or("");
     value["sha256"] = request.sha256.value_or("");
     value["signature"] = request.signature.value_or("");
     value["soak"] = Json::Int64(request.soak ? request.soak->count() : -1);
@@ -164,7 +164,9 @@ Json::Value to_json(const Request& request) {
 
 Request to_request(const Json::Value& value) {
     Request request;
-    request.from = value["from"].asString();
+    if (auto from = value["from"].asString(); !from.empty()) {
+        request.from = from;
+    }
     if (auto sha256 = value["sha256"].asString(); !sha256.empty()) {
         request.sha256 = sha256;
     }

@@ -15,7 +15,7 @@ namespace hitless::upgrade {
 // What the operator asked for.
 struct Request {
     Command command = Command::upgrade;
-    std::string from = "installed";               // as software::Request
+    std::optional<std::string> from;              // as software::Request; none: what B runs, where there is one, else "installed"
     std::optional<std::string> sha256;
     std::optional<std::string> signature;
     std::optional<std::chrono::seconds> soak;     // instead of the configured length

@@ -120,6 +120,11 @@ Result<journal::Journal*> SwitchSite::journal() {
 }
 
 Result<uint64_t> SwitchSite::begin(const Request& request) {
+    const std::string source = pair_ ? pair_->release->source : request.from.value_or("installed");
+    if (request.from && *request.from != source) {
+        return make_error("hitless/{} --from={}: there is a B already, with software from {}: leave --from out, or give B up first, by "
+                          "hitless/{}", to_string(request.command), *request.from, source, b_forwards() ? "return" : "abort");
+    }
     request_ = request;
     auto* journal = TRY(this->journal());
     TRY(journal->flush());   // the end of the operation before, where the disk had no room for it
@@ -131,7 +136,7 @@ Result<uint64_t> SwitchSite::begin(const Request& request) {
     } else {
         TRY(pair_->change_record(places_, [&](PairRecord& record) { record.request = request; }));
     }
-    auto number = TRY(journal->begin(std::string(to_string(request.command)), request.from));
+    auto number = TRY(journal->begin(std::string(to_string(request.command)), source));
     TRY(journal->set_state("upgrading"));
     return static_cast<uint64_t>(number);
 }
@@ -433,7 +438,7 @@ Result<CheckReport> SwitchSite::check(const Request& request) {
     report.version = TRY(instance::version_of(a.running_image()));
     report.bridges = judgement.config.bridges.size();
     report.ports = steered_ports(judgement.config).size();
-    if (request.from != "installed" || request.sha256) {
+    if (request.from.value_or("installed") != "installed" || request.sha256) {
         auto directory = places_.checking();
         auto release = fetch_beside(request, directory);
         std::error_code error;
