@@ -50,14 +50,14 @@ Status StandbySwitch::start_switch() {
     run.environment = environment(options_);
     run.network_namespace = options_.network_namespace;
     run.scheduling = options_.scheduling;
-    run.limit = 60s;
+    run.limit = options_.start_limit;
     std::vector<std::string> argv = {options_.vswitchd.string(), "unix:" + database_socket(),
                                      "--unixctl=" + unixctl_path(),
                                      "--pidfile=" + (dir / "ovs-vswitchd.pid").string(),
                                      "--log-file=" + (options_.logdir / "ovs-vswitchd-b.log").string(),
                                      "-vconsole:off", "--detach", "--no-chdir"};
     argv.insert(argv.end(), options_.switch_options.begin(), options_.switch_options.end());
-    TRY(run_checked(argv, run));
+    TRY(run_checked(in_own_scope(argv), run));
     switch_ = TRY(Process::from_pidfile((dir / "ovs-vswitchd.pid").string()));
     return {};
 }

@@ -20,6 +20,7 @@ struct StandbyOptions {
     std::filesystem::path ovsdb_server;
     std::vector<std::string> switch_options;        // as A's
     Scheduling scheduling;                          // of its ovs-vswitchd, to begin with
+    std::chrono::milliseconds start_limit{60'000};  // for its ovs-vswitchd to say that it is up
 };
 
 class StandbySwitch {

@@ -58,6 +58,7 @@ Result<Config> parse_config(const Settings& settings) {
     }
     config.hold_deadline = std::chrono::milliseconds(
         TRY(number(settings, "hold-deadline-ms", 100, 60'000, config.hold_deadline.count())));
+    config.start_limit = std::chrono::seconds(TRY(number(settings, "start-s", 1, 3600, config.start_limit.count())));
     config.probation = std::chrono::milliseconds(TRY(number(settings, "probation-ms", 0, 60'000, config.probation.count())));
     config.receive_buffer_bytes =
         TRY(count(settings, "receive-buffer-bytes", 212'992, 1 << 30, config.receive_buffer_bytes));

@@ -25,6 +25,7 @@ struct Config {
     size_t hold_megabytes = 1024;                    // all ports together
     bool commit_when_full = false;                   // a hold that is nearly full: commit at once; else A gets its packets back
     std::chrono::milliseconds hold_deadline{3000};
+    std::chrono::seconds start_limit{60};            // for a switch to say that it is up
     std::chrono::milliseconds probation{2500};       // a restarted A must live that long before it gets anything
     size_t receive_buffer_bytes = 33554432;
     size_t history_max = 100;                        // operations

@@ -144,6 +144,19 @@ Status prepare(Client& b, const ClonePlan& plan) {
     return {};
 }
 
+Status end_restore_wait(Client& server) {
+    Json::Value mutation(Json::arrayValue), operation;
+    mutation.append("other_config");
+    mutation.append("delete");
+    mutation.append(from_elements({"flow-restore-wait"}));
+    operation["op"] = "mutate";
+    operation["table"] = open_vswitch;
+    operation["where"] = Json::arrayValue;
+    operation["mutations"].append(mutation);
+    TRY(server.transact(open_vswitch, {operation}));
+    return {};
+}
+
 Status pin_bridges(Client& b, const ClonePlan& plan) {
     std::vector<Json::Value> operations;
     TRY(add_plan_operations(b, TRY(read_switch_config(b)), plan, operations));

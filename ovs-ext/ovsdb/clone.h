@@ -58,6 +58,9 @@ Status pin_bridges(Client& b, const ClonePlan& plan);
 Status set_controllers(Client& b, const std::string& bridge, const std::vector<std::string>& targets,
                        const std::optional<std::string>& fail_mode);
 
+// Has no switch that starts on 'server', an operator's database, wait for somebody to restore its flows (other_config:flow-restore-wait).
+Status end_restore_wait(Client& server);
+
 // Keys of Open_vSwitch other_config that a clone does not have.
 const std::vector<std::string>& keys_not_cloned();
 // Keys of Bridge other_config that the plan pins.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "ovsdb/clone.h"
 #include "ovsdb/conversion.h"
 #include "software/installation.h"
 #include "upgrade/kept_releases.h"
@@ -15,8 +16,6 @@ namespace hitless::upgrade {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr auto kStartLimit = 60s;
 
 // Where ovs-appctl looks while the daemon holds A's pidfile.
 std::string stand_in_path(const Pair& pair) {
@@ -79,6 +78,18 @@ Status prove(Pair& pair) {
     return {};
 }
 
+// Where somebody's ovs-ctl could not start the switch, which for a moment was not there, it has left behind that the next one is to wait for
+// its flows. That one would forward nothing until somebody says that it has them.
+void end_restore_wait(Step& step) {
+    auto ended = [&]() -> Status {
+        auto client = TRY(ovsdb::Client::connect(TRY(step.pair.a.database_socket())));
+        return ovsdb::end_restore_wait(client);
+    }();
+    if (!ended) {
+        step.warn(fmt::format("other_config:flow-restore-wait of table Open_vSwitch could not be removed: {}", ended.error().message));
+    }
+}
+
 // In the place of the stand-in.
 Status start_process(Step& step) {
     auto& pair = step.pair;
@@ -86,7 +97,7 @@ Status start_process(Step& step) {
     TRY(pair.pidfile->release());
     FAULT_POINT("reprogram.before-start");
     pair.links->a_starts(true);
-    auto started = pair.a.start(kStartLimit);
+    auto started = pair.a.start(pair.settings.start_limit);
     pair.links->a_starts(false);
     TRY(std::move(started));
     FAULT_POINT("reprogram.started");
@@ -100,6 +111,7 @@ Status start_a(Step& step) {
     auto& pair = step.pair;
     TRY(start_process(step));
     TRY(prove(pair));
+    end_restore_wait(step);
     TRY(pair.open_sockets(Side::A));
     pair.promiscuous.reset();
     pair.a_version = TRY(instance::version_of(pair.a.running_image()));

@@ -124,6 +124,7 @@ instance::StandbyOptions standby_options(Pair& pair, const Places& places) {
     options.vswitchd = pair.release->vswitchd;
     options.ovsdb_server = pair.release->ovsdb_server.value_or("ovsdb-server");
     options.switch_options = pair.a.command_line().switch_options;
+    options.start_limit = pair.settings.start_limit;
     options.scheduling = pair.a.started_as().scheduling;
     options.scheduling.nice = std::max(options.scheduling.nice, 0);   // it gives way to A while it is loaded, until the hold
     return options;

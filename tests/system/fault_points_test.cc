@@ -72,6 +72,7 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
         if (!lab_) {
             lab_ = std::make_unique<TrafficLab>();
             lab_->make_rcu_expedited_private("0");
+            lab_->configure({{"probation-ms", "300"}});
         }
         end_daemon();
         start_daemon(GetParam());

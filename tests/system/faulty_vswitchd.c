@@ -2,6 +2,7 @@
  *
  *   never       does not start
  *   as-a        does not start but as a stand-by
+ *   blind       cannot read the database, but as a stand-by
  *   soon        ends two seconds after its start, but as a stand-by
  *   mute        runs well, but sends no packet, but as a stand-by */
 #define _GNU_SOURCE
@@ -10,10 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <errno.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-static int mute;
+static int mute, blind;
 
 static int ends_with(const char *text, const char *end)
 {
@@ -60,6 +63,21 @@ __attribute__((constructor)) static void begin(int argc, char *argv[])
         kill_later(rundir);
     }
     mute = !strcmp(fault, "mute") && !standby;
+    blind = !strcmp(fault, "blind") && !standby;
+}
+
+int connect(int fd, const struct sockaddr *address, socklen_t size)
+{
+    static int (*next)(int, const struct sockaddr *, socklen_t);
+
+    if (blind && address->sa_family == AF_UNIX && ends_with(((const struct sockaddr_un *) address)->sun_path, "/db.sock")) {
+        errno = EACCES;
+        return -1;
+    }
+    if (!next) {
+        next = (int (*)(int, const struct sockaddr *, socklen_t)) dlsym(RTLD_NEXT, "connect");
+    }
+    return next(fd, address, size);
 }
 
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned int n, int flags)

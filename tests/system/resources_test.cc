@@ -14,6 +14,15 @@
 namespace hitless::test {
 namespace {
 
+// All that is left of a file system's room.
+void fill(const std::string& filler) {
+    Fd file(::open(filler.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    std::string page(4096, 'x');
+    while (::write(file.get(), page.data(), page.size()) > 0) {
+    }
+    ASSERT_EQ(errno, ENOSPC);
+}
+
 // The directory of the lab that is full, and the phase before which it became so.
 class FullDisk : public Faults, public ::testing::WithParamInterface<std::tuple<std::string, std::string>> {
   protected:
@@ -30,19 +39,12 @@ class FullDisk : public Faults, public ::testing::WithParamInterface<std::tuple<
         }
     }
     std::string filler() { return lab().path(directory + "/filler"); }
-    void fill() {
-        Fd file(::open(filler().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-        std::string page(4096, 'x');
-        while (::write(file.get(), page.data(), page.size()) > 0) {
-        }
-        ASSERT_EQ(errno, ENOSPC);
-    }
 };
 
 TEST_P(FullDisk, EndsTheUpgradeAndLosesNothing) {
     auto before = lab().snapshot();
     LabTraffic traffic(lab());
-    auto output = upgrade_with([this] { fill(); });
+    auto output = upgrade_with([this] { fill(filler()); });
     if (output.exit_status) {
         EXPECT_THAT(output.standard_error, testing::HasSubstr("No space left on device"));
     }
@@ -118,6 +120,31 @@ TEST_F(Resources, AMapForWhichThereIsNoMemoryEndsTheUpgradeAndLosesNothing) {
         expect_same(before);
     }
     expect_nothing_lost(traffic.stop());
+}
+
+// An ovsdb-server that starts writes a file there.
+TEST_F(Resources, ATmpThatIsFullEndsTheUpgradeBeforeAnythingIsMovedAndLaterMattersToNobody) {
+    make_lab();
+    lab().checked({"mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", "/tmp"});   // of this program's mount namespace
+    kill_daemon();
+    start_daemon({"TMPDIR=/tmp"});
+    LabTraffic traffic(lab());
+    auto before = lab().snapshot();
+    fill("/tmp/filler");
+    auto output = lab().appctl(upgrade("0"));
+    EXPECT_THAT(output.standard_error, testing::HasSubstr(": failed,"));
+    EXPECT_THAT(output.standard_error, testing::HasSubstr("No space left on device"));
+    EXPECT_EQ(lab().state(), "idle");
+    expect_same(before);
+    std::filesystem::remove("/tmp/filler");
+    failover();
+    fill("/tmp/filler");
+    output = lab().appctl({"hitless/upgrade"});
+    EXPECT_EQ(output.exit_status, 0) << output.standard_error;
+    EXPECT_TRUE(upgraded());
+    expect_same(before);
+    expect_nothing_lost(traffic.stop());
+    lab().checked({"umount", "/tmp"});
 }
 
 TEST_F(Resources, AClockThatIsSetAgainAndAgainCostsNothing) {

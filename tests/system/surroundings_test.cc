@@ -22,7 +22,7 @@ class Surroundings : public Faults, public ::testing::WithParamInterface<std::st
         lab().checked({"ip", "link", "add", "v0", "type", "veth", "peer", "v1"});
         lab().checked({"ip", "link", "set", "v0", "up"});
         lab().vsctl({"add-port", "br0", "v0"});
-        wait_at(GetParam() + ".begun");
+        wait_at(GetParam().find('.') == std::string::npos ? GetParam() + ".begun" : GetParam());
     }
     void restart_database() {
         auto server = Process::from_pidfile(lab().path("run/ovsdb-server.pid"));
@@ -35,10 +35,10 @@ class Surroundings : public Faults, public ::testing::WithParamInterface<std::st
     }
     // By ovs-ctl, which asks the instance that is active to exit, then ends A. Returns when either has ended.
     std::future<void> begin_restart() {
-        auto a = Process::open(lab().switch_pid());
+        auto a = Process::from_pidfile(lab().path("run/ovs-vswitchd.pid"));
         auto b = Process::from_pidfile(lab().path("run/hitless/b/ovs-vswitchd.pid"));
         auto restarted = std::async(std::launch::async, [this] { lab().lab({"restart"}); });
-        while (a->alive() && (!b || b->alive()) && restarted.wait_for(10ms) == std::future_status::timeout) {
+        while ((!a || a->alive()) && (!b || b->alive()) && restarted.wait_for(10ms) == std::future_status::timeout) {
         }
         return restarted;
     }
@@ -118,6 +118,8 @@ std::string name_of(const ::testing::TestParamInfo<std::string>& info) {
 
 INSTANTIATE_TEST_SUITE_P(Phases, Database, ::testing::ValuesIn(phases_of_an_upgrade()), name_of);
 INSTANTIATE_TEST_SUITE_P(Phases, Switch, ::testing::ValuesIn(phases_of_an_upgrade()), name_of);
+// While there is no A.
+INSTANTIATE_TEST_SUITE_P(Points, Switch, ::testing::Values("reprogram.before-start"), name_of);
 // While legs are made, and before and after each time that packets are held.
 INSTANTIATE_TEST_SUITE_P(Phases, OnePort, ::testing::Values("standby", "copy", "hold", "commit", "soak", "copy-back", "hold-back", "retire"),
                          name_of);

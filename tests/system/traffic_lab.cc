@@ -143,13 +143,14 @@ std::string TrafficLab::ofctl(const Words& arguments) const {
 
 void TrafficLab::configure(const std::map<std::string, std::string>& settings) const {
     checked({"ovs-appctl", "hitless/history"});   // the database is there from now on
-    std::string pairs;
+    std::string keys, pairs;
     for (const auto& [key, value] : settings) {
+        keys += (keys.empty() ? "\"" : ",\"") + key + "\"";
         pairs += (pairs.empty() ? R"([")" : R"(,[")") + key + R"(",")" + value + R"("])";
     }
     checked({"ovsdb-client", "transact", "unix:" + path("run/db.sock"),
-             R"(["hitless",{"op":"mutate","table":"Hitless","where":[],"mutations":[["other_config","insert",["map",[)" + pairs +
-                 "]]]]}]"});
+             R"(["hitless",{"op":"mutate","table":"Hitless","where":[],"mutations":[["other_config","delete",["set",[)" + keys +
+                 R"(]]],["other_config","insert",["map",[)" + pairs + "]]]]}]"});
 }
 
 std::string TrafficLab::vsctl(const Words& arguments) const {

@@ -30,9 +30,10 @@ TEST_F(Faults, WhenBDiesWhileItIsActiveForGoodPacketsGoByAAgainAtOnce) {
 // An upgrade to software that fails as 'fault' says.
 class NewSoftware : public Faults {
   protected:
-    ProgramOutput upgrade_to(const std::string& fault) {
+    ProgramOutput upgrade_to(const std::string& fault, const std::map<std::string, std::string>& settings = {}) {
         ::setenv("HITLESS_FAULT", fault.c_str(), 1);
         make_lab();
+        lab().configure(settings);
         auto faulty = lab().faulty_software(FAULTY_VSWITCHD);
         traffic_ = std::make_unique<LabTraffic>(lab());
         before_ = lab().snapshot();
@@ -75,8 +76,15 @@ TEST_F(NewSoftware, ThatDoesNotStartInPlaceIsTakenBackWhileBForwards) {
     expect_as_before();
 }
 
+TEST_F(NewSoftware, ThatCannotReadTheDatabaseIsTakenBackWhileBForwards) {
+    auto output = upgrade_to("blind", {{"start-s", "5"}});
+    EXPECT_THAT(output.standard_error, HasSubstr(": rolled-back,"));
+    EXPECT_THAT(output.standard_error, HasSubstr("ovs-vswitchd: no end after 5000 ms"));
+    expect_as_before();
+}
+
 TEST_F(NewSoftware, ThatEndsSoonIsTakenBackWhileBForwards) {
-    auto output = upgrade_to("soon");
+    auto output = upgrade_to("soon", {{"probation-ms", "2500"}});
     EXPECT_THAT(output.standard_error, HasSubstr(": rolled-back,"));
     EXPECT_THAT(output.standard_error, HasSubstr("ended soon after its start"));
     expect_as_before();
@@ -89,6 +97,20 @@ TEST_F(NewSoftware, ThatForwardsNothingInPlaceIsTakenBackAndBForwardsMeanwhile) 
     EXPECT_NE(lab().switch_pid(), a_);
     expect_old();
     expect_outage_under(1000, traffic_->stop());
+}
+
+// It leaves this behind where it could not start the switch, which the daemon had just restarted: the next switch would forward nothing.
+TEST_F(Faults, AnOvsCtlThatHasFailedDoesNotKeepTheNewAWaitingForItsFlows) {
+    make_lab();
+    LabTraffic traffic(lab());
+    wait_at("reprogram.before-start");
+    auto before = lab().snapshot();
+    auto output = upgrade_with([this] { lab().vsctl({"--no-wait", "set", "open_vswitch", ".", "other_config:flow-restore-wait=true"}); });
+    EXPECT_EQ(output.exit_status, 0) << output.standard_error;
+    EXPECT_TRUE(upgraded());
+    EXPECT_EQ(lab().vsctl({"get", "open_vswitch", ".", "other_config"}), "{}\n");
+    expect_same(before);
+    expect_nothing_lost(traffic.stop());
 }
 
 TEST_F(Faults, ASecondUpgradeIsRefusedInEachPhaseAndTheFirstIsUnharmed) {
@@ -271,6 +293,7 @@ TEST_F(Faults, ADaemonThatIsKilledInTheCopyHasItsOperationEndedByTheNext) {
 
 TEST_F(Faults, ADaemonThatIsKilledWhileAIsRestartedIsFollowedByOneThatCompletesTheUpgrade) {
     make_lab();
+    lab().configure({{"probation-ms", "2500"}});
     LabTraffic traffic(lab());
     auto before = lab().snapshot();
     auto done = lab().appctl_meanwhile(upgrade("0"));

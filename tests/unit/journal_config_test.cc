@@ -18,6 +18,7 @@ TEST(JournalConfig, AbsentKeysHaveTheirDefault) {
     EXPECT_EQ(config->hold_megabytes, 1024u);
     EXPECT_FALSE(config->commit_when_full);
     EXPECT_EQ(config->hold_deadline.count(), 3000);
+    EXPECT_EQ(config->start_limit.count(), 60);
     EXPECT_EQ(config->probation.count(), 2500);
     EXPECT_EQ(config->receive_buffer_bytes, 33554432u);
     EXPECT_EQ(config->history_max, 100u);
@@ -31,7 +32,7 @@ TEST(JournalConfig, AbsentKeysHaveTheirDefault) {
 TEST(JournalConfig, KeysAreTaken) {
     auto config = parse_config({{"soak-s", "0"}, {"soak-silence-ms", "0"}, {"soak-forwards-percent", "100"},
                                 {"soak-memory-megabytes", "0"}, {"hold-packets", "8"}, {"hold-megabytes", "7"},
-                                {"hold-full", "commit"}, {"hold-deadline-ms", "60000"}, {"probation-ms", "0"},
+                                {"hold-full", "commit"}, {"hold-deadline-ms", "60000"}, {"start-s", "3600"}, {"probation-ms", "0"},
                                 {"receive-buffer-bytes", "212992"}, {"history-max", "1"}, {"releases-max", "2"}, {"counters-megabytes", "0"},
                                 {"probe-idle-tcp", "true"}, {"not-known", "x"}});
     ASSERT_TRUE(config);
@@ -43,6 +44,7 @@ TEST(JournalConfig, KeysAreTaken) {
     EXPECT_EQ(config->hold_megabytes, 7u);
     EXPECT_TRUE(config->commit_when_full);
     EXPECT_EQ(config->hold_deadline.count(), 60000);
+    EXPECT_EQ(config->start_limit.count(), 3600);
     EXPECT_EQ(config->probation.count(), 0);
     EXPECT_EQ(config->receive_buffer_bytes, 212992u);
     EXPECT_EQ(config->history_max, 1u);
@@ -75,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(JournalConfig, BadValue,
                                          std::pair{"soak-silence-ms", "60001"}, std::pair{"soak-forwards-percent", "0"},
                                          std::pair{"soak-memory-megabytes", "1048577"}, std::pair{"hold-packets", "7"}, std::pair{"hold-packets", "1000001"},
                                          std::pair{"hold-megabytes", "0"},
-                                         std::pair{"hold-deadline-ms", "99"}, std::pair{"probation-ms", "60001"},
+                                         std::pair{"hold-deadline-ms", "99"}, std::pair{"start-s", "0"}, std::pair{"probation-ms", "60001"},
                                          std::pair{"receive-buffer-bytes", "99999999999999999999"},
                                          std::pair{"history-max", "0"}, std::pair{"download-s", "0"}, std::pair{"download-megabytes", "65537"}, std::pair{"releases-max", " 1"}));
 
