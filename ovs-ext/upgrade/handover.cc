@@ -52,6 +52,9 @@ Status hold_clients(Step& step, Side from) {
     pair.let_in.reset();
     TRY(pair.links->hold(pair.bridge_names()));
     pair.a_control->follow(pair.a_paths());
+    if (from == Side::A && pair.a.process().stopped()) {   // it accepts nobody, and is to be ended
+        return {};
+    }
     for (const auto& [bridge, path] : pair.control(from).paths().mgmt) {
         TRY(openflow::Connection::open(path, bridge));   // accepted after all that had come: these have sessions now
     }
