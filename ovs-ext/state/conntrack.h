@@ -15,6 +15,7 @@
 // Costs in the source's main thread about 10 us a connection for a dump [measured], nothing for a load.
 #pragma once
 
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,7 +33,7 @@
 namespace hitless::state {
 
 struct ConntrackOptions {
-    SequenceLookup sequences = {};                              // may be empty
+    SequenceLookup sequences = {};                              // may be empty; called by any thread
     TimeoutPolicy timeouts = {};                                // of zones that are not in 'zone_timeouts'
     std::unordered_map<uint16_t, TimeoutPolicy> zone_timeouts = {};
     ConnectionReader::Hints zones = {};                         // may be empty
@@ -49,7 +50,7 @@ class Conntrack : public Kind {
     Status load(instance::Control& to, const Changes& changes) override;
     Status refresh(instance::Control& to) override;
     std::string describe(const Entry& entry) const override;
-    void packets_wait() override { reader_.hurry(); }
+    void packets_wait() override;
 
     // TCP connections that 'side' has, as of its last dump() and what was loaded since, with sequence numbers that were not
     // learnt, so that the instance does not check windows for their sake.
@@ -79,6 +80,8 @@ class Conntrack : public Kind {
         std::vector<Connection> fading;                       // will expire soon, as of the last dump
     };
 
+    using LearnedNumbers = std::unordered_map<std::string, TcpNumbers>;   // by key_of()
+
     Known& known(Side side) { return known_[side == Side::A ? 0 : 1]; }
 
     const TimeoutPolicy& timeouts(uint16_t zone) const;
@@ -86,6 +89,7 @@ class Conntrack : public Kind {
     Status remove(instance::Control& to, const std::vector<Connection>& connections);
     Status create(instance::Control& to, std::vector<Connection> connections, std::vector<openflow::PacketOut> packets);
     Status keep_alive(instance::Control& to);
+    LearnedNumbers find_moved(Side side) const;
     std::vector<Connection> append_moves(Side side, std::vector<openflow::PacketOut>& packets);
     Status send_unchecked(instance::Control& to, std::vector<openflow::PacketOut>& packets);
     Status move_windows(instance::Control& to);
@@ -96,6 +100,7 @@ class Conntrack : public Kind {
     std::shared_ptr<TcpCopies> copies_;
     size_t helpers_ = 0;
     Known known_[2];
+    std::future<LearnedNumbers> moved_;   // of the target, as find_moved() finds them; none outside of a hold
 };
 
 }  // namespace hitless::state

@@ -144,5 +144,30 @@ TEST_F(ConntrackWindows, OfConnectionsThatTheTargetHasItselfFollowThoseOfTheSour
     EXPECT_TRUE(pass(a, 1, then));
 }
 
+TEST_F(ConntrackWindows, FollowTheLastPacketsInAHold) {
+    TcpNumbers then{1'000'000, 2'000'000}, now{then.original + 5'000'000, then.reply + 900'000'000};
+    auto make = [&](unsigned n) {
+        std::vector<openflow::PacketOut> packets;
+        ASSERT_TRUE(append_creation(connection_number(n), then, packets).ok());
+        ASSERT_TRUE((*a.openflow("br0"))->packet_outs(packets).ok());
+        learnt[static_cast<uint16_t>(3000 + n)] = then;
+    };
+    make(0);
+    make(1);
+    Kinds kinds = make_kinds();
+    auto copy = copy_and_expect_equal(*kinds.conntrack, a, b);
+    ASSERT_FALSE(passes(b, segment(0, now, false)));   // the negative control
+    make(2);
+    learnt[3000] = now;
+    kinds.conntrack->packets_wait();
+    ASSERT_TRUE(delta(*kinds.conntrack, a, b, copy).ok());
+    EXPECT_TRUE(*SequenceCheck::effective(b));
+    EXPECT_TRUE(pass(b, 0, now));
+    for (unsigned n : {1u, 2u}) {
+        EXPECT_TRUE(pass(b, n, then)) << n;
+        EXPECT_FALSE(passes(b, segment(n, now, false))) << n;
+    }
+}
+
 }  // namespace
 }  // namespace hitless::state
