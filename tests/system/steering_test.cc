@@ -485,7 +485,7 @@ TEST_P(SteeringTest, TogglesLoseNothingWhilePortsComeAndGo) {
     auto all = streams(2000);
     auto traffic = must(Traffic::start({all[2], all[3]}));   // h1 and LOCAL
     std::this_thread::sleep_for(100ms);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 20; i++) {
         ASSERT_OK(steering_->remove_port("p2"));
         ASSERT_OK(b_->vsctl({"del-port", "p2"}));
         ASSERT_OK(toggle(i % 2 ? Side::A : Side::B));
