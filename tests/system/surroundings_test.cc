@@ -33,12 +33,16 @@ class Surroundings : public Faults, public ::testing::WithParamInterface<std::st
         ASSERT_TRUE(server->wait_end(5s));
         lab().checked(*argv);
     }
-    // By ovs-ctl, which asks the instance that is active to exit, then ends A. Returns when either has ended.
+    // By ovs-ctl, which asks the instance that is active to exit, then ends A. Returns when either has ended; while packets are held
+    // commands wait: then when it has had the time to ask.
     std::future<void> begin_restart() {
+        bool held = GetParam() == "commit" || GetParam() == "commit-back";
+        auto limit = std::chrono::steady_clock::now() + (held ? 300ms : 30s);
         auto a = Process::from_pidfile(lab().path("run/ovs-vswitchd.pid"));
         auto b = Process::from_pidfile(lab().path("run/hitless/b/ovs-vswitchd.pid"));
         auto restarted = std::async(std::launch::async, [this] { lab().lab({"restart"}); });
-        while ((!a || a->alive()) && (!b || b->alive()) && restarted.wait_for(10ms) == std::future_status::timeout) {
+        while ((!a || a->alive()) && (!b || b->alive()) && restarted.wait_for(10ms) == std::future_status::timeout &&
+               std::chrono::steady_clock::now() < limit) {
         }
         return restarted;
     }
@@ -80,11 +84,6 @@ TEST_P(Switch, ThatIsRestartedEndsTheUpgradeAndLeavesNothingBehind) {
     std::future<void> restarted;
     auto output = upgrade_with([&] { restarted = begin_restart(); });
     restarted.get();
-    if (GetParam() == "commit-back") {   // the packets, which were on their way to A, are with B again
-        ASSERT_TRUE(comes_to_rest("failed-over"));
-        auto returned = daemon({"hitless/return"});
-        EXPECT_EQ(returned.exit_status, 0) << returned.standard_error;
-    }
     expect_at_rest();
     expect_same(before);
     LabTraffic traffic(lab());
