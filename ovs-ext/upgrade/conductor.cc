@@ -334,7 +334,7 @@ void Conductor::open_summary(const Job& job) {
         return;
     }
     summary_->command = job.request.command;
-    summary_->source = job.request.from.value_or("installed");
+    summary_->source = job.request.wanted_software().from;
     summary_->plan = job.plan.phases;
     summary_->state = state_;
 }

@@ -26,10 +26,10 @@ Status run_fetch(Step& step) {
     sources.observer.progress = [&step](uint64_t done, uint64_t total) {
         step.update([&](Summary& summary) { summary.progress = Progress{"download", "bytes", done, total}; });
     };
-    const auto from = step.request.from.value_or("installed");
-    pair.release = TRY(software::fetch({from, step.request.sha256, step.request.signature}, sources, staging));
-    if (software::is_url(from) && !step.request.sha256 && !step.request.signature && sources.unverified) {
-        step.warn(from + ": neither digest nor signature was checked (option --allow-unverified of ovs-hitlessd)");
+    const auto wanted = step.request.wanted_software();
+    pair.release = TRY(software::fetch(wanted, sources, staging));
+    if (software::is_url(wanted.from) && !wanted.sha256 && !wanted.signature && sources.unverified) {
+        step.warn(wanted.from + ": neither digest nor signature was checked (option --allow-unverified of ovs-hitlessd)");
     }
     TRY(step.journal.set_versions(pair.a_version, pair.release->version, pair.release->sha256));
     step.update([&](Summary& summary) {

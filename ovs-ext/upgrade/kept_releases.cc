@@ -51,7 +51,7 @@ Result<software::Release> SwitchSite::fetch_beside(const Request& request, const
     TRY(make_empty_private_directory(directory));
     auto sources = sources_of(places_, a, config);
     sources.observer.stop = [this] { return given_up_ ? make_error("ovs-hitlessd is exiting") : Status(); };
-    return software::fetch({request.from.value_or("installed"), request.sha256, request.signature}, sources, directory);
+    return software::fetch(request.wanted_software(), sources, directory);
 }
 
 Result<ReleaseReport> SwitchSite::releases() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/side.h"
+#include "software/release.h"
 #include "upgrade/plan.h"
 
 namespace hitless::upgrade {
@@ -15,11 +16,14 @@ namespace hitless::upgrade {
 // What the operator asked for.
 struct Request {
     Command command = Command::upgrade;
-    std::optional<std::string> from;              // as software::Request; none: what B runs, where there is one, else "installed"
+    std::optional<std::string> from;              // as software::Request; none: what B runs, where there is one, else what is installed
     std::optional<std::string> sha256;
     std::optional<std::string> signature;
     std::optional<std::chrono::seconds> soak;     // instead of the configured length
     bool keep_standby = false;
+
+    // Where there is no B.
+    software::Request wanted_software() const { return {from.value_or("installed"), sha256, signature}; }
 };
 
 enum class Outcome { running, done, failed, rolled_back, aborted };

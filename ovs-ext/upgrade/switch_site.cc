@@ -120,7 +120,7 @@ Result<journal::Journal*> SwitchSite::journal() {
 }
 
 Result<uint64_t> SwitchSite::begin(const Request& request) {
-    const std::string source = pair_ ? pair_->release->source : request.from.value_or("installed");
+    const std::string source = pair_ ? pair_->release->source : request.wanted_software().from;
     if (request.from && *request.from != source) {
         return make_error("hitless/{} --from={}: there is a B already, with software from {}: leave --from out, or give B up first, by "
                           "hitless/{}", to_string(request.command), *request.from, source, b_forwards() ? "return" : "abort");
@@ -438,7 +438,7 @@ Result<CheckReport> SwitchSite::check(const Request& request) {
     report.version = TRY(instance::version_of(a.running_image()));
     report.bridges = judgement.config.bridges.size();
     report.ports = steered_ports(judgement.config).size();
-    if (request.from.value_or("installed") != "installed" || request.sha256) {
+    if (request.wanted_software().from != "installed" || request.sha256) {
         auto directory = places_.checking();
         auto release = fetch_beside(request, directory);
         std::error_code error;

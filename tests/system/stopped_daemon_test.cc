@@ -49,11 +49,7 @@ TEST_P(StoppedDaemon, LosesNoPackets) {
 INSTANTIATE_TEST_SUITE_P(Points, StoppedDaemon,
                          ::testing::Values("standby.attached", "hold.halted", "release.begun", "commit.released", "soak.begun", "hold-back.acted",
                                            "retire.begun"),
-                         [](const auto& info) {
-                             std::string name = test_name(info.param);
-                             std::ranges::replace(name, '.', '_');
-                             return name;
-                         });
+                         [](const auto& info) { return test_name(info.param); });
 
 }  // namespace
 }  // namespace hitless::test
