@@ -87,12 +87,11 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
     static TrafficLab& lab() { return *lab_; }
 
     void start_daemon(const std::string& fault_point) {
-        Words argv = {"env", "HITLESS_FAULT_POINT=" + fault_point, HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file",
-                      "--no-chdir", "--state-dir=" + lab().path("state"), std::string("--schema=") + HITLESS_SCHEMA};
+        Words environment = {"HITLESS_FAULT_POINT=" + fault_point};
         if (auto fault = fault_of(fault_point); !fault.empty()) {
-            argv.insert(argv.begin() + 1, "HITLESS_FAULT=" + fault);
+            environment.push_back("HITLESS_FAULT=" + fault);
         }
-        lab().checked(argv);
+        lab().start_daemon(environment);
     }
     void end_daemon() {
         auto process = Process::open(lab().daemon_pid());

@@ -58,22 +58,8 @@ class Faults : public ::testing::Test {
         ASSERT_EQ(output.exit_status, 0) << output.standard_error;
     }
     pid_t b_pid() { return Process::from_pidfile(lab().path("run/hitless/b/ovs-vswitchd.pid"))->pid(); }
-    // With more in its environment: 'name=value'.
-    void start_daemon(const Words& environment = {}) {
-        Words argv = {"env"};
-        argv.insert(argv.end(), environment.begin(), environment.end());
-        for (const auto& word : {HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file", "--no-chdir"}) {
-            argv.push_back(word);
-        }
-        argv.insert(argv.end(), {"--state-dir=" + lab().path("state"), std::string("--schema=") + HITLESS_SCHEMA});
-        lab().checked(argv);
-    }
-    void kill_daemon() {
-        auto process = Process::from_pidfile(lab().path("run/ovs-hitlessd.pid"));
-        ASSERT_TRUE(process);
-        ASSERT_TRUE(process->signal(SIGKILL));
-        ASSERT_TRUE(process->wait_end(5s));
-    }
+    void start_daemon(const Words& environment = {}) { lab().start_daemon(environment); }
+    void kill_daemon() { lab().kill_daemon(); }
     // Another daemon, of which an operation waits at a fault point (base/fault.h).
     void wait_at(const std::string& point) {
         kill_daemon();

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 #include <json/reader.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
@@ -41,7 +42,9 @@ T must(Result<T> result) {
     if (!result) {
         throw std::runtime_error(result.error().message);
     }
-    return std::move(*result);
+    if constexpr (!std::is_void_v<T>) {
+        return std::move(*result);
+    }
 }
 
 std::string contents(const std::string& file) {
@@ -92,8 +95,7 @@ TrafficLab::TrafficLab(const Words& lab_options, const std::string& small) {
         inside_.limit = 120s;   // a whole upgrade, with all that can go wrong in it
         fs::create_directories(new_software());
         fs::copy_file(kOtherBuild, new_software() + "/ovs-vswitchd");
-        checked({HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file", "--no-chdir",
-                 "--state-dir=" + path("state"), std::string("--schema=") + HITLESS_SCHEMA});
+        start_daemon();
     } catch (...) {
         (void) run_program({kLab, "down", directory_}).ok();
         throw;
@@ -189,6 +191,18 @@ pid_t TrafficLab::switch_pid() const {
 
 pid_t TrafficLab::daemon_pid() const {
     return must(Process::from_pidfile(path("run/ovs-hitlessd.pid"))).pid();
+}
+
+void TrafficLab::start_daemon(const Words& environment) const {
+    checked(joined(joined({"env"}, environment),
+                   {HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file", "--no-chdir",
+                    "--state-dir=" + path("state"), std::string("--schema=") + HITLESS_SCHEMA}));
+}
+
+void TrafficLab::kill_daemon() const {
+    auto process = must(Process::open(daemon_pid()));
+    must(process.signal(SIGKILL));
+    must(process.wait_end(5s));   // until then its pidfile is locked
 }
 
 std::string TrafficLab::software_of(pid_t pid) const {

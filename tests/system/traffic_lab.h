@@ -52,6 +52,9 @@ class TrafficLab {
     bool wait_for_phase(const Words& phases) const;
     pid_t switch_pid() const;
     pid_t daemon_pid() const;
+    // There is one from the beginning. 'environment' is more of it, each 'name=value'.
+    void start_daemon(const Words& environment = {}) const;
+    void kill_daemon() const;                           // and waits until it is gone
     std::string software_of(pid_t pid) const;           // SHA-256 of what it runs
     // The kernel's rcu_expedited is the whole host's, and other labs change it, too: from now on there is a file of this lab, with
     // 'value', in its place.

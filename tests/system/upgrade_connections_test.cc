@@ -153,11 +153,6 @@ class Connections : public ::testing::Test {
     }
     bool checks() { return lab().checked({"ovs-appctl", "dpctl/ct-get-tcp-seq-chk"}) == "TCP sequence checking: enabled\n"; }
     uint64_t unchecked(int instance) { return lab().status()["instances"][instance]["unchecked_tcp"].asUInt64(); }
-    void replace_daemon() {
-        ASSERT_EQ(::kill(lab().daemon_pid(), SIGKILL), 0);
-        lab().checked({HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file", "--no-chdir",
-                       "--state-dir=" + lab().path("state"), std::string("--schema=") + HITLESS_SCHEMA});
-    }
     void probe_idle() {
         lab().checked({"ovsdb-client", "transact", "unix:" + lab().path("run/db.sock"),
                        R"(["hitless",{"op":"update","table":"Hitless","where":[],"row":{"other_config":["map",[["probe-idle-tcp","true"]]]}}])"});
@@ -223,7 +218,8 @@ TEST_F(Connections, ThatWakeUpOnBAreCheckedFromThenOn) {
 TEST_F(Connections, OfWhichAKilledDaemonKnewNothingAreLookedAfterByTheNext) {
     order({"hitless/failover", "--from=" + lab().new_software()});
     EXPECT_FALSE(checks());
-    replace_daemon();
+    lab().kill_daemon();
+    lab().start_daemon();
     EXPECT_GE(unchecked(1), third);
     EXPECT_FALSE(checks());
     order({"hitless/return"});
