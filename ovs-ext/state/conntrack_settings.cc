@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "state/conntrack_settings_parser.h"
+#include "state/text.h"
 
 namespace hitless::state {
 
@@ -20,11 +21,6 @@ std::string_view trim(std::string_view text) {
 // The rest of 'text' after 'prefix'; empty when it does not begin so.
 std::string after_prefix(const std::string& text, std::string_view prefix) {
     return text.starts_with(prefix) ? text.substr(prefix.size()) : "";
-}
-
-// The instance's version has no such command.
-bool is_unknown_command(const Error& error) {
-    return error.message.find("is not a valid command") != std::string::npos;
 }
 
 Result<Snapshot> dump_sweep_interval(instance::Control& from) {

@@ -9,10 +9,6 @@ namespace hitless::state {
 
 namespace {
 
-bool has_word(const Error& error, std::string_view words) {
-    return error.message.find(words) != std::string::npos;
-}
-
 Result<std::vector<MacEntry>> to_mac_entries(const Snapshot& snapshot) {
     std::vector<MacEntry> entries;
     for (const Entry& entry : snapshot) {
@@ -118,7 +114,8 @@ Result<Snapshot> Fdb::dump(instance::Control& from) {
 Status Fdb::remove_static(instance::Control& to, const MacEntry& entry) {
     auto removed = to.call("fdb/del", {entry.bridge, std::to_string(entry.vlan), format_mac(entry.mac)});
     // A version without the command has no static entries either.
-    if (!removed && !has_word(removed.error(), "not a valid command") && !has_word(removed.error(), "could not find static")) {
+    if (!removed && !is_unknown_command(removed.error()) &&
+        removed.error().message.find("could not find static") == std::string::npos) {
         return removed.error();
     }
     return {};

@@ -10,6 +10,7 @@
 #include "state/mdb.h"
 #include "state/meters.h"
 #include "state/port_config.h"
+#include "state/route_rules.h"
 #include "state/table_config.h"
 #include "state/tlv_map.h"
 #include "state/tunnel_neighbours.h"
@@ -38,6 +39,7 @@ Kinds all_kinds(KindOptions options) {
     kinds.list.push_back(std::make_unique<Fdb>());
     kinds.list.push_back(std::make_unique<Mdb>());
     kinds.list.push_back(std::make_unique<UserRoutes>());
+    kinds.list.push_back(std::make_unique<RouteRules>());
     kinds.list.push_back(std::make_unique<TunnelSettings>());   // before neighbours, whose time counts from their making
     kinds.list.push_back(std::make_unique<TunnelNeighbours>());
     return kinds;

@@ -4,6 +4,10 @@
 
 namespace hitless::state {
 
+bool is_unknown_command(const Error& error) {
+    return error.message.find("is not a valid command") != std::string::npos;
+}
+
 std::string_view next_word(std::string_view& text) {
     size_t start = text.find_first_not_of(" \t");
     if (start == std::string_view::npos) {

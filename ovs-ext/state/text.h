@@ -6,12 +6,16 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "state/packet_builder.h"
 
 namespace hitless::state {
 
 // OpenFlow's number of the LOCAL port, which versions print as "LOCAL".
 constexpr uint32_t ofpp_local = 0xfffffffe;
+
+// Whether a command was refused because the instance's version has none of that name (lib/unixctl.c).
+bool is_unknown_command(const Error& error);
 
 // The next word of 'text', which loses it; words are separated by blanks. Empty: there is none.
 std::string_view next_word(std::string_view& text);

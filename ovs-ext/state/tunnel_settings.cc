@@ -25,7 +25,7 @@ Result<Snapshot> TunnelSettings::dump(instance::Control& from) {
     for (const char* command : {"tnl/egress_port_range", "tnl/neigh/aging"}) {   // sorted
         if (auto shown = from.call(command)) {
             snapshot.push_back({command, numbers_in(*shown)});
-        } else if (shown.error().message.find("not a valid command") == std::string::npos) {
+        } else if (!is_unknown_command(shown.error())) {
             return shown.error();
         }
     }

@@ -8,32 +8,54 @@ namespace hitless::state {
 
 namespace {
 
-// "User: 10.1.0.0/16 MARK 3 dev br0 GW 10.0.0.1 SRC 10.0.0.254", without "User:". False: it is not like that.
-bool parse_route(std::string_view line, UserRoute& route) {
-    route.destination = next_word(line);
-    for (std::string_view word = next_word(line); !word.empty(); word = next_word(line)) {
+// Of the kernel's <linux/rtnetlink.h>: those beside the main one that `ovs/route/show table=all` does not name either.
+constexpr uint32_t default_table = 253, local_table = 255;
+
+bool set_property(UserRoute& route, std::string_view name, std::string_view value) {
+    if (name == "MARK") {
+        return parse_number(value, route.mark);
+    }
+    if (name == "table") {
+        return parse_number(value, route.table);
+    }
+    std::string* text = name == "dev" ? &route.bridge : name == "GW" ? &route.gateway : name == "SRC" ? &route.source : nullptr;
+    if (text) {
+        *text = value;
+    }
+    return text && !value.empty();
+}
+
+// "10.1.0.0/16 MARK 3 dev br0 GW 10.0.0.1 SRC 10.0.0.254 table 10".
+Result<UserRoute> parse_route(std::string_view line) {
+    std::string_view rest = line;
+    UserRoute route;
+    route.destination = next_word(rest);
+    for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
         if (word == "local") {
             continue;
         }
-        std::string_view value = next_word(line);
-        if (value.empty() || (word == "MARK" && !parse_number(value, route.mark))) {
-            return false;
+        if (word == "nhid" || word == "nexthop") {   // after 3.7
+            return make_error("route {}: it goes by next hops of the kernel's, which cannot be carried: ovs-appctl ovs/route/del takes "
+                              "it away", route.destination);
         }
-        if (word == "dev") {
-            route.bridge = value;
-        } else if (word == "GW") {
-            route.gateway = value;
-        } else if (word == "SRC") {
-            route.source = value;
+        if (!set_property(route, word, next_word(rest))) {
+            route.bridge.clear();
+            break;
         }
     }
-    return !route.destination.empty() && !route.bridge.empty();
+    if (route.destination.empty() || route.bridge.empty()) {
+        return make_error("ovs/route/show: cannot understand '{}'", line.substr(0, 200));
+    }
+    return route;
 }
 
-// The word for the mark, at the end of 'arguments'.
-void add_mark(const UserRoute& route, std::vector<std::string>& arguments) {
+// The words for mark and table, at the end of 'arguments'.
+void add_selectors(const UserRoute& route, std::vector<std::string>& arguments) {
     if (route.mark) {
         arguments.push_back("pkt_mark=" + std::to_string(route.mark));
+    }
+    if (route.table != UserRoute::main_table) {
+        arguments.push_back("table=" + std::to_string(route.table));
     }
 }
 
@@ -42,7 +64,7 @@ Status add_route(instance::Control& to, const UserRoute& route) {
     if (!route.gateway.empty()) {
         arguments.push_back(route.gateway);
     }
-    add_mark(route, arguments);
+    add_selectors(route, arguments);
     auto with_source = arguments;
     with_source.push_back("src=" + route.source);
     // Only later versions take a source; the earlier ones find it by themselves, from the bridge's addresses.
@@ -55,9 +77,36 @@ Status add_route(instance::Control& to, const UserRoute& route) {
 
 Status remove_route(instance::Control& to, const UserRoute& route) {
     std::vector<std::string> arguments = {route.destination};
-    add_mark(route, arguments);
+    add_selectors(route, arguments);
     TRY(to.call("ovs/route/del", arguments));
     return {};
+}
+
+// Of one table among several; none: the switch has no such table.
+Result<std::vector<UserRoute>> read_table(instance::Control& from, uint32_t table) {
+    auto shown = from.call("ovs/route/show", {"table=" + std::to_string(table)});
+    if (!shown && shown.error().message.find("not found") != std::string::npos) {
+        return std::vector<UserRoute>{};
+    }
+    auto routes = TRY(parse_user_routes(TRY(std::move(shown))));
+    for (UserRoute& route : routes) {
+        route.table = table;
+    }
+    return routes;
+}
+
+Result<std::vector<UserRoute>> read_routes(instance::Control& from) {
+    auto all = from.call("ovs/route/show", {"table=all"});
+    if (!all && all.error().message.find("takes at most") != std::string::npos) {   // before 3.7
+        return parse_user_routes(TRY(from.call("ovs/route/show")));
+    }
+    auto routes = TRY(parse_user_routes(TRY(std::move(all))));
+    std::erase_if(routes, [](const UserRoute& route) { return route.table == UserRoute::main_table; });   // or another standard one
+    for (uint32_t table : {default_table, UserRoute::main_table, local_table}) {
+        auto more = TRY(read_table(from, table));
+        routes.insert(routes.end(), more.begin(), more.end());
+    }
+    return routes;
 }
 
 }  // namespace
@@ -65,36 +114,27 @@ Status remove_route(instance::Control& to, const UserRoute& route) {
 Result<std::vector<UserRoute>> parse_user_routes(std::string_view text) {
     std::vector<UserRoute> routes;
     while (!text.empty()) {
-        std::string_view line = next_line(text), rest = line;
-        if (next_word(rest) != "User:") {
-            continue;
+        std::string_view line = next_line(text);
+        if (next_word(line) == "User:") {
+            routes.push_back(TRY(parse_route(line)));
         }
-        UserRoute route;
-        if (!parse_route(rest, route)) {
-            return make_error("ovs/route/show: cannot understand '{}'", line.substr(0, 200));
-        }
-        routes.push_back(std::move(route));
     }
     return routes;
 }
 
 Entry to_entry(const UserRoute& route) {
-    return {route.destination + " " + std::to_string(route.mark), "dev " + route.bridge +
+    return {fmt::format("{} MARK {} table {}", route.destination, route.mark, route.table), "dev " + route.bridge +
             (route.gateway.empty() ? "" : " GW " + route.gateway) + (route.source.empty() ? "" : " SRC " + route.source)};
 }
 
 Result<UserRoute> to_user_route(const Entry& entry) {
-    size_t end = entry.key.find(' ');
-    UserRoute route;
-    if (end == std::string::npos || !parse_route(entry.key.substr(0, end) + " MARK" + entry.key.substr(end) + " " + entry.value, route)) {
-        return make_error("user-routes: damaged entry '{}'", entry.key);
-    }
-    return route;
+    auto route = parse_route(entry.key + " " + entry.value);
+    return route ? std::move(route) : make_error("user-routes: damaged entry '{}'", entry.key);
 }
 
 Result<Snapshot> UserRoutes::dump(instance::Control& from) {
     Snapshot snapshot;
-    for (const UserRoute& route : TRY(parse_user_routes(TRY(from.call("ovs/route/show"))))) {
+    for (const UserRoute& route : TRY(read_routes(from))) {
         snapshot.push_back(to_entry(route));
     }
     std::sort(snapshot.begin(), snapshot.end(), [](const Entry& a, const Entry& b) { return a.key < b.key; });
@@ -118,7 +158,7 @@ Status UserRoutes::load(instance::Control& to, const Changes& changes) {
 }
 
 std::string UserRoutes::describe(const Entry& entry) const {
-    return "route " + entry.key.substr(0, entry.key.find(' ')) + " " + entry.value;
+    return "route " + entry.key + " " + entry.value;
 }
 
 }  // namespace hitless::state

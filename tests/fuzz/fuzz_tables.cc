@@ -3,6 +3,7 @@
 
 #include "state/bonds.h"
 #include "state/mdb.h"
+#include "state/route_rules.h"
 #include "state/tunnel_neighbours.h"
 #include "state/user_routes.h"
 
@@ -28,6 +29,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     if (auto routes = parse_user_routes(text)) {
         expect_same(*routes, to_user_route);
+    }
+    for (bool v6 : {false, true}) {
+        if (auto rules = parse_route_rules(text, v6)) {
+            expect_same(*rules, to_route_rule);
+        }
     }
     for (const Entry& entry : parse_bonds(text)) {
         (void) Bonds().describe(entry);

@@ -74,7 +74,7 @@ TEST_F(ConntrackState, ConnectionsOfAllKindsAreMadeCopiedAndCopiedBack) {
         copy_and_expect_equal(*one, a, b);
     }
     EXPECT_THAT(names, testing::ElementsAre("generation-id", "fragments", "port-config", "table-config", "tlv-maps", "meters", "groups", "flows",
-                                            "conntrack-settings", "conntrack", "bonds", "fdb", "mdb", "user-routes",
+                                            "conntrack-settings", "conntrack", "bonds", "fdb", "mdb", "user-routes", "route-rules",
                                             "tunnel-settings", "tunnel-neighbours"));
     EXPECT_EQ(*kind.dump(b), *made);
     EXPECT_EQ(copy_and_expect_equal(kind, a, b).report.copied, 0u);

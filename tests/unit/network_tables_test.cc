@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fake_switch.h"
 #include "state/bonds.h"
 #include "state/mdb.h"
+#include "state/route_rules.h"
 #include "state/tunnel_neighbours.h"
 #include "state/user_routes.h"
 #include "upgrade/tunnels.h"
@@ -12,6 +14,7 @@ namespace hitless::state {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 TEST(Mdb, IsReadWithAndWithoutTheColumnForTheProtocol) {
@@ -34,10 +37,73 @@ TEST(UserRoutes, AreThoseOfUsersAlone) {
                                     "User: 10.1.0.0/16 MARK 3 dev br0 GW 10.0.0.1 SRC 10.0.0.254\nUser: fd00::/8 dev br1 SRC fd00::1\n");
     ASSERT_TRUE(routes.ok());
     ASSERT_EQ(routes->size(), 2u);
-    EXPECT_EQ((*routes)[0], (UserRoute{"10.1.0.0/16", 3, "br0", "10.0.0.1", "10.0.0.254"}));
-    EXPECT_EQ((*routes)[1], (UserRoute{"fd00::/8", 0, "br1", "", "fd00::1"}));
+    EXPECT_EQ((*routes)[0], (UserRoute{"10.1.0.0/16", 3, UserRoute::main_table, "br0", "10.0.0.1", "10.0.0.254"}));
+    EXPECT_EQ((*routes)[1], (UserRoute{"fd00::/8", 0, UserRoute::main_table, "br1", "", "fd00::1"}));
     EXPECT_EQ(*to_user_route(to_entry((*routes)[0])), (*routes)[0]);
     EXPECT_FALSE(parse_user_routes("User: 10.1.0.0/16 dev\n").ok());
+}
+
+TEST(UserRoutes, OverNextHopsOfTheKernelAndWithUnknownWordsAreRefused) {
+    for (const char* route : {"10.1.0.0/16 nhid 7 dev br0 SRC 10.0.0.254 id 3", "10.1.0.0/16 nexthop dev br0 SRC 10.0.0.254 weight 1"}) {
+        auto routes = parse_user_routes(std::string("User: ") + route + "\n");
+        ASSERT_FALSE(routes.ok()) << route;
+        EXPECT_THAT(routes.error().message, HasSubstr("ovs/route/del"));
+    }
+    EXPECT_FALSE(parse_user_routes("User: 10.1.0.0/16 dev br0 metric 3\n").ok());
+    EXPECT_TRUE(parse_user_routes("Cached: 10.1.0.0/16 nhid 7 nexthop dev br0 SRC 10.0.0.254 weight 1 id 3\n")->empty());
+}
+
+TEST(UserRoutes, BeforeTablesAreReadWithoutAnArgument) {
+    FakeSwitch one(FakeSwitch::Answers{{"ovs/route/show", "Route Table:\nUser: 10.1.0.0/16 dev br0 SRC 10.0.0.254\n"}});
+    auto control = one.control();
+    auto routes = UserRoutes().dump(control);
+    ASSERT_TRUE(routes.ok()) << routes.error().message;
+    EXPECT_THAT(*routes, ElementsAre(to_entry(UserRoute{"10.1.0.0/16", 0, UserRoute::main_table, "br0", "", "10.0.0.254"})));
+}
+
+TEST(UserRoutes, OfAllTablesAreRead) {
+    std::string local = "User: 10.1.0.0/16 dev br0 SRC 10.0.0.1\n", main = "User: 10.2.0.0/16 dev br0 SRC 10.0.0.2\n";
+    FakeSwitch one({{"ovs/route/show", main},
+                    {"ovs/route/show table=all", "User: 10.3.0.0/16 MARK 4 dev br1 GW 10.9.0.1 SRC 10.0.0.3 table 10\n" + local + main},
+                    {"ovs/route/show table=253", "error: Table 'table=253' not found"},
+                    {"ovs/route/show table=254", "Route Table:\n" + main},
+                    {"ovs/route/show table=255", "Route Table:\nCached: 10.0.0.254/32 dev br0 SRC 10.0.0.254 local\n" + local},
+                    {"ovs/route/add 10.3.0.0/16 br1 10.9.0.1 pkt_mark=4 table=10 src=10.0.0.3", "OK"},
+                    {"ovs/route/del 10.1.0.0/16 table=255", "OK"}});
+    auto control = one.control();
+    auto routes = UserRoutes().dump(control);
+    ASSERT_TRUE(routes.ok()) << routes.error().message;
+    Entry in_local = to_entry(UserRoute{"10.1.0.0/16", 0, 255, "br0", "", "10.0.0.1"});
+    Entry in_ten = to_entry(UserRoute{"10.3.0.0/16", 4, 10, "br1", "10.9.0.1", "10.0.0.3"});
+    EXPECT_THAT(*routes, ElementsAre(in_local, to_entry(UserRoute{"10.2.0.0/16", 0, 254, "br0", "", "10.0.0.2"}), in_ten));
+    auto loaded = UserRoutes().load(control, {{in_ten}, {}, {in_local}});
+    EXPECT_TRUE(loaded.ok()) << loaded.error().message;
+}
+
+TEST(RouteRules, OfUsersAreReadAndMade) {
+    FakeSwitch one({{"ovs/route/rule/show", "Cached: 0: from all lookup local\nUser: 50: not from 10.0.0.0/24  lookup 10\n"
+                                            "User: 60: from 10.0.0.7 lookup main\nCached: 32766: from all lookup main\n"},
+                    {"ovs/route/rule/show -6", "Cached: 0: from all lookup local\nUser: 50: from fd00::/8  lookup 10\n"},
+                    {"ovs/route/rule/del -6 from=fd00::/8 prio=50 table=10", "OK"},
+                    {"ovs/route/rule/add not from=10.0.0.0/24 prio=50 table=10", "OK"}});
+    auto control = one.control();
+    auto rules = RouteRules().dump(control);
+    ASSERT_TRUE(rules.ok()) << rules.error().message;
+    Entry v6 = to_entry(RouteRule{true, false, 50, "fd00::/8", "10"}), inverted = to_entry(RouteRule{false, true, 50, "10.0.0.0/24", "10"});
+    EXPECT_THAT(*rules, ElementsAre(v6, inverted, to_entry(RouteRule{false, false, 60, "10.0.0.7", "main"})));
+    EXPECT_EQ(RouteRules().describe(inverted), "rule 50: not from 10.0.0.0/24 lookup 10");
+    auto loaded = RouteRules().load(control, {{inverted}, {}, {v6}});
+    EXPECT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_FALSE(parse_route_rules("User: 50: from all iif br0 lookup 10\n", false).ok());
+}
+
+TEST(RouteRules, AreRefusedByWhatHasNone) {
+    FakeSwitch older(FakeSwitch::Answers{});
+    auto control = older.control(Side::B);
+    EXPECT_TRUE(RouteRules().dump(control)->empty());
+    auto loaded = RouteRules().load(control, {{to_entry(RouteRule{false, false, 60, "all", "10"})}, {}, {}});
+    ASSERT_FALSE(loaded.ok());
+    EXPECT_THAT(loaded.error().message, HasSubstr("rule 60: from all lookup 10: the version of Open vSwitch of instance B has no such rules"));
 }
 
 TEST(TunnelNeighbours, LeaveOutWhatIsStale) {
