@@ -108,7 +108,7 @@ const TimeoutPolicy& Conntrack::timeouts(uint16_t zone) const {
 Result<Snapshot> Conntrack::dump(instance::Control& from) {
     Known& side = known(from.side());
     side.fading.clear();
-    size_t helpers = 0;
+    Uncarried uncarried;
     Snapshot snapshot;
     TRY(reader_.read(from, [&](const Connection& parsed) {
         Connection connection = parsed;
@@ -120,7 +120,11 @@ Result<Snapshot> Conntrack::dump(instance::Control& from) {
         if (side.target && connection.timeout_s < fading_s && !is_closed(connection)) {
             side.fading.push_back(connection);
         }
-        helpers += connection.helper.empty() ? 0 : 1;
+        uncarried.helpers += connection.helper.empty() ? 0 : 1;
+        uncarried.related += connection.related ? 1 : 0;
+        if (!connection.unknown.empty()) {
+            uncarried.unknown.insert(connection.unknown);
+        }
         snapshot.push_back(to_entry(connection));
     }));
     std::sort(snapshot.begin(), snapshot.end(), by_key);
@@ -133,7 +137,7 @@ Result<Snapshot> Conntrack::dump(instance::Control& from) {
         side.dumped = snapshot;
         side.touched.clear();
     } else {
-        helpers_ = helpers;
+        uncarried_ = std::move(uncarried);
     }
     return snapshot;
 }

@@ -18,6 +18,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -57,8 +58,13 @@ class Conntrack : public Kind {
     size_t connections_without_numbers(Side side) const { return copies_->unknown(side); }
     std::vector<Connection> list_without_numbers(Side side) const { return copies_->list_unknown(side); }
 
-    // Connections with a helper ("ftp", "tftp") that the last dump of the source had.
-    size_t connections_with_helper() const { return helpers_; }
+    // Of the connections that the last dump of the source had, what cannot be loaded.
+    struct Uncarried {
+        size_t helpers = 0;              // have a helper ("ftp", "tftp"): what it has announced
+        size_t related = 0;              // were announced by another: to which they belong
+        std::set<std::string> unknown;   // words of a later version than this program knows
+    };
+    const Uncarried& uncarried() const { return uncarried_; }
 
     // With the active instance, now and then: moves the windows of connections whose numbers have been learnt meanwhile, and has
     // the windows checked again when there are no others left. 'look' asks the instance which of them have ended: a
@@ -98,7 +104,7 @@ class Conntrack : public Kind {
     ConnectionReader reader_;
     std::shared_ptr<SequenceCheck> check_;
     std::shared_ptr<TcpCopies> copies_;
-    size_t helpers_ = 0;
+    Uncarried uncarried_;
     Known known_[2];
     std::future<LearnedNumbers> moved_;   // of the target, as find_moved() finds them; none outside of a hold
 };

@@ -36,6 +36,11 @@ struct Field {
     std::string_view key, value;
 };
 
+// What a dump says of a connection that is no part of it.
+bool is_passed_over(std::string_view key) {
+    return key == "id" || key == "status" || key == "packets" || key == "bytes" || key == "start" || key == "stop";
+}
+
 Field split(std::string_view element) {
     size_t equals = element.find('=');
     if (equals == std::string_view::npos) {
@@ -89,7 +94,7 @@ bool unwrap(std::string_view& text) {
 }
 
 // 'tuple.protocol' must be set: ICMP and other protocols have other fields.
-bool parse_tuple(std::string_view text, Tuple& tuple) {
+bool parse_tuple(std::string_view text, Tuple& tuple, std::string& unknown) {
     if (!unwrap(text)) {
         return false;
     }
@@ -112,6 +117,8 @@ bool parse_tuple(std::string_view text, Tuple& tuple) {
             good = parse_number(value, type);
         } else if (key == "code") {
             good = parse_number(value, code);
+        } else if (!is_passed_over(key)) {
+            unknown = key;
         }
         if (!good) {
             return false;
@@ -139,11 +146,12 @@ void parse_tcp_flags(std::string_view text, TcpPeer& peer) {
     peer.liberal = text.find("BE_LIBERAL") != std::string_view::npos;
 }
 
-bool parse_protoinfo(std::string_view text, uint8_t protocol, TcpPeer (&peer)[2]) {
+bool parse_protoinfo(std::string_view text, uint8_t protocol, TcpPeer (&peer)[2], std::string& unknown) {
     if (!unwrap(text)) {
         return false;
     }
     if (protocol != IPPROTO_TCP) {
+        unknown = text.empty() ? unknown : "protoinfo";
         return true;
     }
     bool original = false, reply = false;
@@ -162,6 +170,8 @@ bool parse_protoinfo(std::string_view text, uint8_t protocol, TcpPeer (&peer)[2]
             parse_tcp_flags(value, peer[0]);
         } else if (key == "flags_reply") {
             parse_tcp_flags(value, peer[1]);
+        } else {
+            unknown = key;
         }
         if (!good) {
             return false;
@@ -223,9 +233,9 @@ bool parse_line(std::string_view line, Connection& connection) {
         auto [key, value] = split(next_element(line));
         bool good = true;
         if (key == "orig") {
-            good = original = parse_tuple(value, connection.original);
+            good = original = parse_tuple(value, connection.original, connection.unknown);
         } else if (key == "reply") {
-            good = reply = parse_tuple(value, connection.reply);
+            good = reply = parse_tuple(value, connection.reply, connection.unknown);
         } else if (key == "zone") {
             good = parse_number(value, connection.zone);
         } else if (key == "timeout") {
@@ -235,12 +245,14 @@ bool parse_line(std::string_view line, Connection& connection) {
         } else if (key == "labels") {
             good = parse_labels(value, connection.labels);
         } else if (key == "protoinfo") {
-            good = parse_protoinfo(value, protocol, connection.peer);
+            good = parse_protoinfo(value, protocol, connection.peer, connection.unknown);
             protoinfo = true;
         } else if (key == "helper") {
             connection.helper = value;
         } else if (key == "parent") {
             connection.related = true;
+        } else if (!is_passed_over(key)) {
+            connection.unknown = key;
         }
         if (!good) {
             return false;

@@ -5,7 +5,8 @@
 //   tcp,orig=(src=10.1.0.1,dst=10.2.0.2,sport=3000,dport=80),reply=(src=...),id=1,zone=9,status=,timeout=29,mark=5,
 //   labels=0x1,protoinfo=(state_orig=ESTABLISHED,state_reply=ESTABLISHED,wscale_orig=7,...),helper=ftp,parent=(...)
 //
-// The order of the keys does not matter; keys that are not known are passed over, for newer versions add some.
+// The order of the keys does not matter. Of those that are not known, for newer versions may add some, the last one is named
+// (Connection::unknown); what each instance counts for itself (id, status, packets, times) is passed over.
 #pragma once
 
 #include <functional>

@@ -67,6 +67,7 @@ struct Connection {
     Direction direction = Direction::one_way;
     uint32_t timeout_s = 0;                // until it expires; not part of its value
     bool related = false;                  // made from an expectation of a helper (it has a parent); not part of its value
+    std::string unknown;                   // a word that the dump says of it and nobody here knows; not part of its value
 
     bool operator==(const Connection&) const = default;
 };

@@ -19,10 +19,15 @@ void warn_of_connections(Step& step, Side to) {
                               "check TCP sequence numbers (dpctl/ct-get-tcp-seq-chk) until they have ended or shown them "
                               "(hitless/status counts them)", unchecked, to_string(to)));
     }
-    if (size_t helpers = pair.kinds.conntrack->connections_with_helper()) {
-        step.warn(fmt::format("conntrack: {} connections have a helper (ftp, tftp): no command shows which data connections they have "
-                              "announced; one that is not open before the toggle is not +rel on {}, and those that are open go over as "
-                              "connections of their own", helpers, to_string(to)));
+    const auto& uncarried = pair.kinds.conntrack->uncarried();
+    if (uncarried.helpers || uncarried.related) {
+        step.warn(fmt::format("conntrack: {} connections have a helper (ftp, tftp), and {} were announced by one: what is announced but not "
+                              "open before the toggle is not +rel on {}, and those that are open go over as connections of their own",
+                              uncarried.helpers, uncarried.related, to_string(to)));
+    }
+    for (const auto& word : uncarried.unknown) {
+        step.warn(fmt::format("conntrack: {} says of connections what ovs-hitless does not know: '{}' (ovs-appctl dpctl/dump-conntrack -m); "
+                              "it is not carried", to_string(other(to)), word));
     }
 }
 

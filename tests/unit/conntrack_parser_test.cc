@@ -40,12 +40,22 @@ TEST(ConntrackParser, ReadsEveryFieldOfATcpConnection) {
     EXPECT_TRUE(c.related);
 }
 
-TEST(ConntrackParser, TakesKeysInAnyOrderAndPassesOverUnknownOnes) {
+TEST(ConntrackParser, TakesKeysInAnyOrderAndNamesUnknownOnes) {
     Connection c = parse("udp,future=(a=1,b=(c=2)),zone=3,reply=(dport=5,sport=6,dst=1.1.1.1,src=2.2.2.2,packets=9,bytes=8),"
                          "novelty,timeout=29,orig=(src=1.1.1.1,dst=2.2.2.2,sport=5,dport=6,packets=1,bytes=2),start=2026-01-01T00:00:00.000");
     EXPECT_EQ(c.zone, 3);
     EXPECT_EQ(c.reply, reversed(c.original));
     EXPECT_EQ(c.timeout_s, 29u);
+    EXPECT_EQ(c.unknown, "novelty");
+}
+
+TEST(ConntrackParser, NamesWhatIsUnknownWhereverItIs) {
+    std::string tuples = "orig=(src=1.1.1.1,dst=2.2.2.2,sport=1,dport=2),reply=(src=2.2.2.2,dst=1.1.1.1,sport=2,dport=1)";
+    EXPECT_EQ(parse("udp," + tuples + ",id=1,status=,timeout=3,start=2026-01-01T00:00:00.000,stop=2026-01-01T00:00:01.000").unknown, "");
+    EXPECT_EQ(parse("udp,orig=(src=1.1.1.1,dst=2.2.2.2,sport=1,dport=2,vni=3),reply=(src=2.2.2.2,dst=1.1.1.1,sport=2,dport=1)").unknown, "vni");
+    EXPECT_EQ(parse("sctp," + tuples + ",protoinfo=(state=ESTABLISHED)").unknown, "protoinfo");
+    EXPECT_EQ(parse("tcp," + tuples + ",protoinfo=(state_orig=ESTABLISHED,state_reply=ESTABLISHED,offset=7)").unknown, "offset");
+    EXPECT_EQ(parse("tcp," + tuples + ",protoinfo=(state_orig=ESTABLISHED,state_reply=ESTABLISHED,flags_orig=NONE)").unknown, "");
 }
 
 TEST(ConntrackParser, ALaterKeyReplacesAnEarlierOneWholly) {
