@@ -1,0 +1,119 @@
+// What is done when a phase has failed and packets wait, or are with an instance that has failed.
+#include "base/fault.h"
+#include "state/flows.h"
+#include "upgrade/freeze.h"
+#include "upgrade/live_changes.h"
+#include "upgrade/toggle.h"
+
+namespace hitless::upgrade {
+namespace {
+
+constexpr int kFlipTries = 10;
+
+// 'side' has its packets back from the other, which had them meanwhile: its windows are old. 'side' does not check them.
+Status readmit_connections(Pair& pair, Side side) {
+    for (size_t i = 0; i < pair.copies.size(); i++) {
+        if (pair.kinds.list[i].get() == pair.kinds.conntrack) {
+            return pair.kinds.conntrack->readmit(pair.control(side), pair.copies[i].source);
+        }
+    }
+    return {};
+}
+
+// Packets to 'side': the other has failed.
+Status toggle_at_once(Step& step, Side side) {
+    auto& pair = step.pair;
+    Status released;
+    for (int tries = 0; tries < kFlipTries && pair.active != side; tries++) {
+        if (!pair.halted) {
+            (void) halt(pair).ok();   // the last packets of the other are stuck in a queue: this one gets the rest all the same
+        }
+        auto report = release(step, side);
+        released = report ? Status() : report.error();
+    }
+    return released;
+}
+
+}  // namespace
+
+Status call_off(Step& step, Side side) {
+    auto& pair = step.pair;
+    Status released;
+    if (pair.halted) {
+        auto report = release(step, side);
+        released = report ? Status() : report.error();
+    }
+    TRY(direct_clients(step, side));
+    if (side == Side::A) {
+        TRY(settle_at_a(step));
+    } else {
+        if (!pair.b_controllers) {
+            TRY(activate_controllers(pair));
+        }
+        if (!pair.replicator) {
+            TRY(follow_changes(pair, step.places));
+        }
+        pair.look_after_active();
+    }
+    return released;
+}
+
+Status roll_back_at_once(Step& step) {
+    auto& pair = step.pair;
+    if (!pair.a.process().alive()) {
+        TRY(revive_a(step));
+    }
+    bool thawed = pair.a.process().stopped();
+    if (thawed) {
+        TRY(pair.a.thaw());
+        // Its windows are those of when it was stopped. If it does not answer in time, its first packets wait for nothing.
+        (void) pair.windows.check->suspend(*pair.a_control).ok();
+    }
+    auto released = toggle_at_once(step, Side::A);
+    if (pair.active != Side::A) {
+        return released;
+    }
+    FAULT_POINT("roll-back.released");
+    pair.look_after_nobody();   // waits for B, if that was asked something when it failed: A has the packets by now
+    pair.replicator.reset();
+    pair.b_controllers.reset();
+    auto directed = direct_clients(step, Side::A);
+    pair.a_control->reset(pair.a_paths());   // where the links are now
+    for (const auto& text : pair.notes.take()) {
+        step.warn(text);
+    }
+    if (thawed) {
+        (void) readmit_connections(pair, Side::A).ok();   // else they go on without a check of windows
+        pair.publish();
+    }
+    auto timed = state::restart_idle(pair.timed_flows, *pair.a_control);
+    if (timed) {
+        timed = restore_timeouts(pair.timed_flows, *pair.a_control);
+    }
+    TRY(settle_at_a(step));
+    TRY(std::move(directed));   // what else A needs came first
+    TRY(std::move(timed));
+    return released;
+}
+
+Status take_back(Step& step) {
+    auto& pair = step.pair;
+    if (pair.active == Side::A) {   // else an earlier daemon had got that far
+        TRY(check_running(pair));
+        (void) pair.windows.check->suspend(*pair.b_control).ok();   // its windows are those of when it had the packets
+        auto released = toggle_at_once(step, Side::B);
+        if (pair.active == Side::A) {
+            return released;
+        }
+        FAULT_POINT("take-back.released");
+        pair.look_after_nobody();
+        (void) readmit_connections(pair, Side::B).ok();   // else they go on without a check of windows
+        if (pair.a.process().alive()) {
+            TRY(cut_off(step, Side::A));
+        }
+        TRY(call_off(step, Side::B));
+    }
+    return start_from_old(step);
+}
+
+}  // namespace hitless::upgrade

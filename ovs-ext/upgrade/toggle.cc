@@ -1,0 +1,220 @@
+#include "upgrade/toggle.h"
+
+#include "base/fault.h"
+#include "datapath/links.h"
+#include "state/flows.h"
+#include "upgrade/counters.h"
+#include "upgrade/freeze.h"
+#include "upgrade/live_changes.h"
+
+namespace hitless::upgrade {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kDummyLimit = 5s;
+
+// Programs that come from now on wait until direct_clients(); those that had come before are served by 'from'.
+Status hold_clients(Step& step, Side from) {
+    auto& pair = step.pair;
+    step.front.hold();
+    pair.let_in.reset();
+    TRY(pair.links->hold(pair.bridge_names()));
+    pair.a_control->follow(pair.a_paths());
+    if (from == Side::A && pair.a.process().stopped()) {   // it accepts nobody, and is to be ended
+        return {};
+    }
+    for (const auto& [bridge, path] : pair.control(from).paths().mgmt) {
+        TRY(openflow::Connection::open(path, bridge));   // accepted after all that had come: these have sessions now
+    }
+    return {};
+}
+
+// A's flows: as they were copied, or, where an earlier daemon did that, as they are.
+Result<state::Snapshot> flows_of_a(Pair& pair) {
+    for (size_t i = 0; i < pair.copies.size(); i++) {
+        if (pair.kinds.list[i]->name() == "flows") {
+            return pair.copies[i].source;
+        }
+    }
+    return state::Flows().dump(*pair.a_control);
+}
+
+Status freeze_a(Step& step) {
+    auto& pair = step.pair;
+    keep_counters(step, Side::A);
+    if (pair.timed_flows.empty()) {   // else an earlier daemon was at that
+        pair.timed_flows = state::left_of(state::read_timed(*pair.a_control, TRY(flows_of_a(pair))));
+        TRY(save_flows(step.places.timed_flows(), pair.timed_flows));
+    }
+    FAULT_POINT("commit.timeouts-saved");
+    TRY(suspend_timeouts(pair.timed_flows, *pair.a_control));
+    FAULT_POINT("commit.timeouts-suspended");
+    if (!wait_admitted(*pair.dummy, sessions_needed(pair.controllers), kDummyLimit)) {
+        step.warn("A was frozen without a session with each stand-in for its controllers: after a freeze of 15 s a bridge with "
+                  "fail_mode standalone flushes its flows");
+    }
+    pair.a_control->reset(pair.a_paths());   // a frozen process answers nobody
+    return pair.a.freeze();
+}
+
+// The journal is told, but what it cannot take now is no reason to undo a toggle: it is written with the next phase.
+void enter_roles(Step& step, const std::string& a_role, const std::string& b_role) {
+    (void) step.enter_role(Side::A, a_role).ok();
+    (void) step.enter_role(Side::B, b_role).ok();
+}
+
+// A stock switch writes down what its ports are like when it is told of a device, and looks at all of them then. It has not been told of
+// those that the pair took, and what stands in the database is of B.
+Status have_a_look_around() {
+    auto links = TRY(datapath::Links::open());
+    return links.announce("lo");
+}
+
+}  // namespace
+
+Status shut_gate(Pair& pair, const Places& places) {
+    if (!pair.dummy) {
+        pair.dummy = TRY(control::DummyController::start());
+    }
+    if (!pair.gate) {
+        control::Gate::Options gate;
+        gate.dummy_port4 = pair.dummy->port4();
+        gate.dummy_port6 = pair.dummy->port6();
+        gate.pin_directory = places.bpf().string() + "/gate";
+        pair.gate = TRY(control::Gate::close(gate));
+    }
+    return {};
+}
+
+Status activate_controllers(Pair& pair) {
+    pair.b_controllers = TRY(BControllers::activate(pair.controllers, pair.b->database_socket(),
+                                                    [&pair](const std::string& text) { pair.notes.add(text); }));
+    return {};
+}
+
+Status cut_off(Step& step, Side from) {
+    auto& pair = step.pair;
+    TRY(hold_clients(step, from));
+    if (from == Side::B) {
+        if (pair.b_controllers) {
+            auto parked = pair.b_controllers->park();
+            pair.b_controllers.reset();   // of no more use, parked or not
+            TRY(std::move(parked));
+        }
+        TRY(datapath::shutdown_sessions(pair.b->process().pid(), {}));
+        return {};
+    }
+    TRY(shut_gate(pair, step.places));
+    FAULT_POINT("hold.gate-shut");
+    TRY(control::end_tcp_sessions(pair.a.process().pid()));
+    TRY(datapath::shutdown_sessions(pair.a.process().pid(), {}));
+    return {};
+}
+
+Status halt(Pair& pair) {
+    if (!pair.halt_lock.owns_lock()) {
+        pair.halt_lock = std::unique_lock(pair.steering_mutex);
+    }
+    pair.halted_at = Clock::now();
+    pair.halted = true;   // also where it fails: packets may be held by then
+    return pair.steering->halt(pair.settings.hold_deadline);
+}
+
+Result<datapath::ReleaseReport> release(Step& step, Side to) {
+    auto& pair = step.pair;
+    auto lock = std::move(pair.halt_lock);
+    if (!lock.owns_lock()) {
+        lock = std::unique_lock(pair.steering_mutex);
+    }
+    auto released = pair.steering->release(to);
+    auto waited = duration_cast<microseconds>(Clock::now() - pair.halted_at);
+    if (!released) {   // the packets may go there all the same: too late, or not all of the held ones
+        auto bond = pair.steering->bond();
+        pair.active = bond.active;
+        pair.halted = bond.halted;
+        pair.publish();
+        return released.error();
+    }
+    const auto& report = *released;
+    pair.halted = false;
+    Side sender = std::exchange(pair.active, to);
+    pair.publish();
+    auto ended = duration_cast<microseconds>(std::chrono::system_clock::now().time_since_epoch());
+    step.update([&](Summary& summary) {
+        summary.holds.push_back({sender, ended - waited, waited, report.held});
+        summary.held += report.held;
+        summary.dropped += report.dropped + report.refused;
+        // With nothing held nobody waited, but somebody could have: the hold counts as a whole.
+        summary.blackout = std::max(summary.blackout, report.held ? report.longest_wait : waited);
+    });
+    if (auto lost = report.dropped + report.refused) {
+        step.warn(fmt::format("{} packets were lost in the hold, which had no more room: other_config:hold-packets and hold-megabytes "
+                              "of table Hitless say how much", lost));
+    }
+    if (report.late) {
+        step.warn(fmt::format("{} packets of the hold came to {} after newer ones: it did not take packets faster than new ones came, "
+                              "or ovs-hitlessd was stopped meanwhile",
+                              report.late, to_string(to)));
+    }
+    return report;
+}
+
+Status direct_clients(Step& step, Side side) {
+    auto& pair = step.pair;
+    bool to_b = side == Side::B;
+    step.front.set_active(to_b ? pair.b->unixctl_path() : control::Front::displaced(pair.a.unixctl_path()));
+    auto directed = to_b ? pair.links->point_to_b(pair.bridge_names()) : pair.links->point_to_a();
+    pair.a_control->follow(pair.a_paths());
+    return directed;
+}
+
+Status settle_at_b(Step& step) {
+    auto& pair = step.pair;
+    if (!pair.b_controllers) {
+        TRY(activate_controllers(pair));
+    }
+    FAULT_POINT("commit.controllers");
+    if (!pair.replicator) {
+        TRY(follow_changes(pair, step.places));
+    }
+    FAULT_POINT("commit.replicator");
+    if (!pair.a.process().stopped()) {
+        TRY(freeze_a(step));
+    }
+    FAULT_POINT("commit.frozen");
+    if (!pair.record().old_binary.empty()) {   // of an upgrade before, of the same pair
+        TRY(pair.change_record(step.places, [](PairRecord& record) { record.old_binary.clear(); }));
+    }
+    pair.look_after_active();
+    enter_roles(step, "frozen", "active");
+    return {};
+}
+
+void forget_timed_flows(Step& step) {
+    std::error_code error;
+    std::filesystem::remove(step.places.timed_flows(), error);
+}
+
+Status settle_at_a(Step& step) {
+    auto& pair = step.pair;
+    if (pair.gate) {
+        TRY(pair.gate->lift());
+        pair.gate.reset();
+    }
+    forget_timed_flows(step);
+    pair.timed_flows.clear();
+    FAULT_POINT("commit-back.gate-lifted");
+    pair.dummy.reset();   // A's sessions with it end, and it connects to its controllers
+    pair.look_after_active();
+    if (auto looked = have_a_look_around(); !looked) {
+        step.warn(fmt::format("{}: status columns of interfaces may be B's until a device changes", looked.error().message));
+    }
+    enter_roles(step, "active", "standby");
+    return {};
+}
+
+}  // namespace hitless::upgrade

@@ -1,0 +1,29 @@
+// What hand-overs (handover.cc) and remedies (remedies.cc) are made of: who is cut off, when packets wait, where they go then, and what
+// the instance that has them gets besides. On the conductor's thread.
+#pragma once
+
+#include "upgrade/phases.h"
+
+namespace hitless::upgrade {
+
+// Whoever changes the state of the side that is to be halted, and would believe the change to be in effect, is cut off before
+// the last of that state is read: controllers, and programs at the control and management sockets. Neither side takes a change that
+// the other does not get: those who come back wait for direct_clients().
+Status cut_off(Step& step, Side from);
+
+// New packets wait, until release() or the deadline of the pair's settings.
+Status halt(Pair& pair);
+// To 'to', which is the active side then. An Error: the packets may be there all the same, too late, or not all of the held ones.
+Result<datapath::ReleaseReport> release(Step& step, Side to);
+
+// Programs reach 'side' from now on, also those that wait.
+Status direct_clients(Step& step, Side side);
+
+// That side has the packets. What is not done here in time costs nobody a packet.
+Status settle_at_b(Step& step);
+Status settle_at_a(Step& step);
+
+// From here on A's flows have their timeouts, or are gone: a later daemon must not give them back.
+void forget_timed_flows(Step& step);
+
+}  // namespace hitless::upgrade
