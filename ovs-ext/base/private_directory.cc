@@ -4,11 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fd.h"
-
 namespace hitless {
-
-namespace {
 
 Result<Fd> open_own_directory(const std::filesystem::path& path) {
     Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -21,8 +17,6 @@ Result<Fd> open_own_directory(const std::filesystem::path& path) {
     }
     return directory;
 }
-
-}  // namespace
 
 Status check_own_directory(const std::filesystem::path& path) {
     auto directory = open_own_directory(path);

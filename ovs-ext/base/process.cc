@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -367,6 +368,16 @@ Result<std::map<std::string, std::string>> Process::environment() const {
         }
     }
     return variables;
+}
+
+Result<uid_t> Process::user() const {
+    std::istringstream lines(TRY(read_file("/proc/" + std::to_string(pid_) + "/status")));
+    for (std::string word; lines >> word;) {
+        if (uid_t real, effective, saved, of_files; word == "Uid:" && lines >> real >> effective >> saved >> of_files) {
+            return std::max({real, effective, saved, of_files});
+        }
+    }
+    return make_error("process {}: has no user", pid_);
 }
 
 Result<ino_t> Process::network_namespace() const {

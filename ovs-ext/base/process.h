@@ -66,6 +66,7 @@ class Process {
     Result<std::string> executable() const;              // path; a replaced file's " (deleted)" is cut off
     Result<std::vector<std::string>> command_line() const;
     Result<std::map<std::string, std::string>> environment() const;
+    Result<uid_t> user() const;                          // 0: root in every respect; else one as whom it can act
     Result<ino_t> network_namespace() const;             // inode, for comparison
     Result<Scheduling> scheduling() const;
     Status set_nice(int nice) const;                     // of all its threads

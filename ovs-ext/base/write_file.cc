@@ -1,9 +1,10 @@
 #include "base/write_file.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/private_directory.h"
 
 namespace hitless {
 namespace {
@@ -22,18 +23,19 @@ Status write_all(int fd, const std::filesystem::path& file, const std::string& t
 }  // namespace
 
 Status write_file(const std::filesystem::path& file, const std::string& text) {
-    const std::string temporary = file.string() + ".new";
-    ::unlink(temporary.c_str());
-    Fd out(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    const Fd directory = TRY(open_own_directory(file.parent_path()));
+    const std::string name = file.filename(), temporary = name + ".new";
+    ::unlinkat(directory.get(), temporary.c_str(), 0);
+    Fd out(::openat(directory.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!out) {
-        return make_errno_error(errno, "{}: cannot be made", temporary);
+        return make_errno_error(errno, "{}.new: cannot be made", file.string());
     }
-    auto written = write_all(out.get(), temporary, text);
-    if (written && ::rename(temporary.c_str(), file.c_str())) {
+    auto written = write_all(out.get(), file, text);
+    if (written && ::renameat(directory.get(), temporary.c_str(), directory.get(), name.c_str())) {
         written = make_errno_error(errno, "{}: cannot be written", file.string());
     }
     if (!written) {
-        ::unlink(temporary.c_str());
+        ::unlinkat(directory.get(), temporary.c_str(), 0);
     }
     return written;
 }

@@ -4,7 +4,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 extern "C" {
@@ -68,11 +67,9 @@ Status Front::listen(const std::string& path, const FileIdentity* like) {
         return make_error("control socket {}: vanished", temporary(path));
     }
     listener.file = *file;
-    if (like && (::chmod(temporary(path).c_str(), like->mode & 07777) ||
-                 ::chown(temporary(path).c_str(), like->user, like->group))) {
-        int error = errno;
+    if (auto given = like ? give_socket(temporary(path), *like) : Status(); !given) {
         (void)remove_file(temporary(path));
-        return make_errno_error(error, "control socket {}: cannot get the switch's owner and mode", temporary(path));
+        return given;
     }
     if (auto renamed = rename_file(temporary(path), path); !renamed) {
         (void)remove_file(temporary(path));

@@ -73,6 +73,22 @@ Status remove_file(const std::string& path) {
     return {};
 }
 
+Status give_socket(const std::string& path, const FileIdentity& like) {
+    Fd socket(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status;
+    if (!socket || ::fstat(socket.get(), &status)) {
+        return make_errno_error(errno, "socket {}", path);
+    }
+    if (!S_ISSOCK(status.st_mode)) {
+        return make_error("socket {}: another file has been put in its place", path);
+    }
+    auto itself = "/proc/self/fd/" + std::to_string(socket.get());
+    if (::chmod(itself.c_str(), like.mode & 07777) || ::fchownat(socket.get(), "", like.user, like.group, AT_EMPTY_PATH)) {
+        return make_errno_error(errno, "socket {}: cannot get the switch's owner and mode", path);
+    }
+    return {};
+}
+
 Status link_over(const std::string& from, const std::string& to) {
     std::string temporary = to + ".new";
     TRY(remove_file(temporary));

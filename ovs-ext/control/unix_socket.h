@@ -39,6 +39,9 @@ std::optional<FileIdentity> identify(const std::string& path);
 Status rename_file(const std::string& from, const std::string& to);
 Status remove_file(const std::string& path);
 
+// Gives the socket at 'path', and nothing else that may have been put there, owner and mode of 'like'.
+Status give_socket(const std::string& path, const FileIdentity& like);
+
 // Gives the file of 'from' the second name 'to', in place of what had that name; no moment is without a file at 'to' if one
 // was there.
 Status link_over(const std::string& from, const std::string& to);

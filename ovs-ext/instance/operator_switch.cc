@@ -37,6 +37,10 @@ Result<OperatorSwitch> OperatorSwitch::find(const std::string& rundir) {
         return make_error("no running ovs-vswitchd found: {}: start it, or set OVS_RUNDIR to its run directory",
                           process.error().message);
     }
+    if (uid_t user = TRY(process->user())) {
+        return make_error("ovs-vswitchd (process {} of {}/ovs-vswitchd.pid): refused: it runs as the user {}, who could have any program run as "
+                          "root: start it as root, without --user", process->pid(), rundir, user);
+    }
     StartedAs started{process->pid(), TRY(process->executable()), TRY(process->command_line()), TRY(process->environment()),
                       TRY(process->scheduling()), {}};
     if (started.argv.empty()) {

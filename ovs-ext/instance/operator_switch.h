@@ -27,7 +27,8 @@ struct StartedAs {
 
 class OperatorSwitch {
   public:
-    // Finds the switch whose run directory is 'rundir', by RUNDIR/ovs-vswitchd.pid.
+    // Finds the switch whose run directory is 'rundir', by RUNDIR/ovs-vswitchd.pid. An Error where it is not root's: what such a process says
+    // of itself (executable, arguments, environment) is not to be believed, for another is started as root like it.
     static Result<OperatorSwitch> find(const std::string& rundir);
 
     // One that has ended.

@@ -4,13 +4,12 @@
 #include <unistd.h>
 
 namespace hitless::software {
-namespace {
 
 namespace fs = std::filesystem;
 
-Status check_one(const fs::path& path) {
+Status check_trusted_itself(const fs::path& path) {
     struct stat status;
-    if (::lstat(path.c_str(), &status)) {
+    if (::stat(path.c_str(), &status)) {
         return make_errno_error(errno, "{}", path.string());
     }
     if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
@@ -26,8 +25,6 @@ Status check_one(const fs::path& path) {
     return {};
 }
 
-}  // namespace
-
 Status check_trusted(const fs::path& path) {
     std::error_code error;
     fs::path real = fs::canonical(path, error);
@@ -35,7 +32,7 @@ Status check_trusted(const fs::path& path) {
         return make_error("{}: {}", path.string(), error.message());
     }
     for (fs::path one = real;; one = one.parent_path()) {
-        TRY(check_one(one));
+        TRY(check_trusted_itself(one));
         if (one == one.root_path()) {
             return {};
         }

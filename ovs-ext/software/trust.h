@@ -11,5 +11,7 @@ namespace hitless::software {
 // Error unless 'path' (its links followed) and each directory above it belong to root or to us and can be written by nobody else;
 // a directory may be writable where it has the sticky bit, as /tmp. Names the file or directory and the remedy.
 Status check_trusted(const std::filesystem::path& path);
+// The same of 'path' itself (a link is followed), whatever is above it.
+Status check_trusted_itself(const std::filesystem::path& path);
 
 }  // namespace hitless::software

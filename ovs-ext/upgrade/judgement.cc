@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "software/trust.h"
+
 namespace hitless::upgrade {
 namespace {
 
@@ -45,6 +47,9 @@ Result<Judgement> judge(const instance::OperatorSwitch& a, const Places& places)
     Judgement judgement;
     judgement.config = TRY(read_config(client));
     judgement.findings = examine(judgement.config, a.command_line());
+    if (auto trusted = software::check_trusted_itself(places.rundir); !trusted) {   // nor what we make in it would be ours
+        judgement.findings.refusals.push_back(trusted.error().message);
+    }
     judgement.controllers = control::plan_controllers(controllers_of(judgement.config), places.b_rundir().string());
     auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
     append(judgement.findings.refusals, judgement.controllers.refusals);

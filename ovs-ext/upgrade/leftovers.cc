@@ -9,6 +9,7 @@
 #include "control/gate.h"
 #include "datapath/links.h"
 #include "software/installation.h"
+#include "software/trust.h"
 #include "state/flows.h"
 #include "upgrade/freeze.h"
 #include "upgrade/restoration.h"
@@ -122,6 +123,12 @@ bool SwitchSite::has_leftovers() const {
     return !pair_ && !orphan_ && std::filesystem::exists(std::filesystem::symlink_status(places_.own(), error));
 }
 
+// Else nothing in it can be relied on.
+Status SwitchSite::check_own() const {
+    TRY(software::check_trusted_itself(places_.rundir));   // else somebody could put another directory in its place at any time
+    return check_own_directory(places_.own());
+}
+
 // A has the packets, or gets them now.
 Status SwitchSite::clean_leftovers() {
     TRY(give_to_a());
@@ -129,7 +136,7 @@ Status SwitchSite::clean_leftovers() {
 }
 
 Status SwitchSite::give_to_a() {
-    TRY(check_own_directory(places_.own()));   // else nothing in it can be relied on
+    TRY(check_own());
     auto record = PairRecord::load(places_.record());   // none before the phase standby
     auto timed = load_flows(places_.timed_flows());
     auto a = instance::OperatorSwitch::find(places_.rundir.string());
@@ -215,7 +222,7 @@ Result<State> SwitchSite::recover() {
         }
         return State::idle;
     }
-    TRY(check_own_directory(places_.own()));
+    TRY(check_own());
     if (TRY(datapath::pinned_active(places_.bpf().string())) == Side::A) {
         TRY(clean_leftovers());
         return State::idle;

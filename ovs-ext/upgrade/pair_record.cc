@@ -9,7 +9,7 @@
 #include <memory>
 #include <sstream>
 
-#include "base/fd.h"
+#include "base/private_directory.h"
 #include "base/write_file.h"
 
 namespace hitless::upgrade {
@@ -22,9 +22,10 @@ using Words = std::vector<std::string>;
 constexpr int kVersion = 1;
 constexpr const char* kFlowsHeader = "hitless flows 1";
 
-// The run directory may be another user's, who must not have us start what he likes.
+// What is read here is started as root.
 Result<std::string> read_file(const fs::path& file) {
-    Fd in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const Fd directory = TRY(open_own_directory(file.parent_path()));
+    Fd in(::openat(directory.get(), file.filename().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     struct stat status;
     if (!in || ::fstat(in.get(), &status)) {
         return make_errno_error(errno, "{}", file.string());

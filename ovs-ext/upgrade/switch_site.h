@@ -72,6 +72,7 @@ class SwitchSite : public Site, public Inspector {
     void resume_operation(const journal::OperationRecord& operation);
     Status end_operation_without_traces();
     Status give_to_a();
+    Status check_own() const;
     std::string version_of_process(const instance::OperatorSwitch& a);
     Status preflight(const Update& update);
     void make_agents(const Update& update);

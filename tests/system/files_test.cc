@@ -1,6 +1,9 @@
 // The files and sockets that an upgrade makes: who may use them, and that nobody can have others touched by planting links.
 #include <fmt/format.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -84,7 +87,7 @@ TEST_F(Files, ThatAnUpgradeMakesAreForRootAlone) {
     }
 }
 
-// Whoever owns the run directory, which need not be root, can put a link to another's file where the daemon will make one of its own.
+// Whoever owns the run directory can put a link to another's file where the daemon will make one of its own.
 TEST_F(Files, InWhosePlaceThereAreLinksAreNotWrittenThroughThem) {
     make_lab();
     std::set<std::string> names;
@@ -129,6 +132,103 @@ TEST_F(Files, InWhosePlaceThereAreLinksAreNotWrittenThroughThem) {
         }
     }
     EXPECT_EQ(lab().appctl(upgrade("0")).exit_status, 0);
+}
+
+constexpr uid_t kNobody = 65'534;
+
+// He can put another directory in the place of the daemon's at any time, also between two looks at it: who is not root gets no pair there.
+TEST_F(Files, AreNotMadeInARunDirectoryOfAnothers) {
+    make_lab();
+    const auto run = lab().path("run");
+    auto expect_refused = [&](const ProgramOutput& output) {
+        EXPECT_NE(output.exit_status, 0);
+        EXPECT_THAT(output.standard_error + output.standard_output, testing::HasSubstr(run + ": refused"));
+        EXPECT_FALSE(fs::exists(run + "/hitless"));
+    };
+    ASSERT_EQ(::chown(run.c_str(), kNobody, 0), 0);
+    expect_refused(lab().appctl({"hitless/check"}));
+    expect_refused(lab().appctl(upgrade("0")));
+    ASSERT_EQ(::chown(run.c_str(), 0, 0), 0);
+    fs::permissions(run, fs::perms::others_write, fs::perm_options::add);
+    expect_refused(lab().appctl(upgrade("0")));
+    fs::permissions(run, fs::perms::others_write, fs::perm_options::remove);
+    EXPECT_EQ(lab().appctl(upgrade("0")).exit_status, 0);
+}
+
+TEST_F(Files, OfAPairAreNotBelievedWhereTheirDirectoryWasSwapped) {
+    make_lab();
+    failover();
+    kill_daemon();
+    const fs::path run = lab().path("run"), own = run / "hitless", away = run / "away";
+    LabTraffic traffic(lab());
+    auto expect_untouched = [&](const fs::path& directory) {
+        start_daemon();
+        EXPECT_NE(lab().appctl({"hitless/return"}).exit_status, 0);
+        kill_daemon();
+        EXPECT_TRUE(fs::exists(directory / "pair"));
+        EXPECT_TRUE(fs::exists(away / "b/ovs-vswitchd.pid"));
+    };
+    fs::rename(own, away);
+    fs::create_directory(own);
+    fs::copy_file(away / "pair", own / "pair");
+    for (const auto& file : {own, own / "pair"}) {
+        ASSERT_EQ(::chown(file.c_str(), kNobody, kNobody), 0);
+    }
+    expect_untouched(own);                         // a directory of his
+    ASSERT_EQ(::chown(run.c_str(), kNobody, 0), 0);
+    for (const auto& file : {own, own / "pair"}) {
+        ASSERT_EQ(::chown(file.c_str(), 0, 0), 0);
+    }
+    expect_untouched(own);                         // one of root's, which he could swap between two looks
+    fs::remove_all(own);
+    fs::create_directory_symlink(away, own);
+    ASSERT_EQ(::chown(run.c_str(), 0, 0), 0);
+    expect_untouched(own);                         // a link
+
+    fs::remove(own);
+    fs::rename(away, own);
+    start_daemon();
+    ASSERT_TRUE(comes_to_rest("failed-over"));
+    auto returned = lab().appctl({"hitless/return"});
+    EXPECT_EQ(returned.exit_status, 0) << returned.standard_error;
+    expect_nothing_lost(traffic.stop());
+}
+
+// What the process of a pidfile says of itself is how the next one is started, as root.
+TEST_F(Files, ThatNameAProcessOfAnothersAreNotBelieved) {
+    make_lab();
+    kill_daemon();
+    const std::string pidfile = lab().path("run/ovs-vswitchd.pid");
+    fs::rename(pidfile, pidfile + ".away");
+    std::ofstream(pidfile) << "0\n";
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    pid_t child = ::fork();
+    if (child == 0) {
+        struct flock lock = {};
+        lock.l_type = F_WRLCK;
+        lock.l_whence = SEEK_SET;
+        int file = ::open(pidfile.c_str(), O_RDWR);
+        if (!::fcntl(file, F_SETLK, &lock) && !::setresuid(kNobody, kNobody, kNobody)) {
+            ::close(ends[1]);
+            ::pause();
+        }
+        ::_exit(1);
+    }
+    ::close(ends[1]);
+    char nothing;
+    EXPECT_EQ(::read(ends[0], &nothing, 1), 0);   // it holds the lock, or has ended
+    ::close(ends[0]);
+    start_daemon();
+    auto refused = daemon({"hitless/check"});
+    EXPECT_NE(refused.exit_status, 0);
+    EXPECT_THAT(refused.standard_error, testing::HasSubstr("it runs as the user 65534"));
+    kill_daemon();
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    fs::rename(pidfile + ".away", pidfile);
+    start_daemon();
+    EXPECT_EQ(daemon({"hitless/check"}).exit_status, 0);
 }
 
 }  // namespace

@@ -30,6 +30,27 @@ TEST(Process, ProgramsAreAsNiceAsTheyAreToBeAndOnTheirCpus) {
     EXPECT_EQ(*self->scheduling(), *ours) << "it is the program's alone";
 }
 
+TEST(Process, BelongsToAUserAsWhomItCanAct) {
+    EXPECT_EQ(*Process::open(::getpid())->user(), ::getuid());
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root can become another user";
+    }
+    pid_t child = ::fork();
+    if (child == 0) {
+        ::setresuid(65'534, 0, 0);   // as a program with the set-user-ID bit, which whoever has started it may influence
+        ::raise(SIGSTOP);
+        ::_exit(0);
+    }
+    int status;
+    ASSERT_EQ(::waitpid(child, &status, WUNTRACED), child);
+    auto process = Process::open(child);
+    auto user = process->user();
+    EXPECT_TRUE(process->signal(SIGKILL).ok());
+    EXPECT_TRUE(process->wait_end(std::chrono::seconds(5)).ok());
+    ASSERT_TRUE(user.ok()) << user.error().message;
+    EXPECT_EQ(*user, 65'534u);
+}
+
 TEST(Process, AllThreadsOfAProcessAreMadeNice) {
     int ends[2];
     ASSERT_EQ(::pipe(ends), 0);

@@ -65,5 +65,17 @@ TEST_F(WriteFile, LeavesTheOldOneWhereItFails) {
     EXPECT_FALSE(write_file(directory_ / "none" / "file", "new").ok());
 }
 
+TEST_F(WriteFile, GoesToNoDirectoryOfAnothers) {
+    fs::create_directory(directory_ / "ours");
+    fs::create_directory_symlink("ours", directory_ / "link");
+    EXPECT_FALSE(write_file(directory_ / "link" / "file", "new").ok());
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root can give a directory away";
+    }
+    ASSERT_EQ(::chown((directory_ / "ours").c_str(), 65'534, 65'534), 0);
+    EXPECT_FALSE(write_file(directory_ / "ours" / "file", "new").ok());
+    EXPECT_TRUE(fs::is_empty(directory_ / "ours"));
+}
+
 }  // namespace
 }  // namespace hitless
