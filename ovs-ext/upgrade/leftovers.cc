@@ -186,20 +186,44 @@ Status SwitchSite::restore() {
         orphaned_because_ = status ? "" : status.error().message;
     }
     if (status && unfinished_) {
-        resume_operation(*std::exchange(unfinished_, std::nullopt));
+        auto operation = *std::exchange(unfinished_, std::nullopt);
+        const auto& a = pair_->a.process();
+        auto rest = resume_with_b(to_interrupted(operation, pair_->record().request.keep_standby), a.alive() && !a.stopped());
+        resume_operation(operation, std::move(rest));
     } else if (status) {
         (void) journal_->set_state(std::string(to_string(State::failed_over))).ok();
     }
     return status;
 }
 
+// A forwards, and was to be watched as long as B is there, which it is. False: it was not.
+Result<bool> SwitchSite::restore_soak_back() {
+    auto record = TRY(PairRecord::load(places_.record()));
+    auto b = TRY(Process::from_pidfile((places_.b_rundir() / "ovs-vswitchd.pid").string()));
+    auto* journal = TRY(open_journal(find_or_recall(places_, record)));
+    auto newest = TRY(journal->history(1));
+    if (newest.empty() || newest.front().ended || b.stopped()) {
+        return false;
+    }
+    auto rest = resume_with_a(to_interrupted(newest.front(), record.request.keep_standby));
+    if (!rest) {
+        return false;
+    }
+    auto pair = TRY(restore_pair(places_, front_, *journal, record));
+    TRY(journal->resume(newest.front().number));
+    {
+        std::lock_guard lock(mutex_);
+        pair_ = std::move(pair);
+    }
+    resume_operation(newest.front(), std::move(*rest));
+    return true;
+}
+
 // What is left of the operation that the earlier daemon was at.
-void SwitchSite::resume_operation(const journal::OperationRecord& operation) {
+void SwitchSite::resume_operation(const journal::OperationRecord& operation, Resumption rest) {
     request_ = pair_->record().request;
-    Resumed resumed{request_, to_summary(operation), {}};
+    Resumed resumed{request_, to_summary(operation), std::move(rest)};
     request_.command = resumed.request.command = resumed.so_far.command;
-    const auto& a = pair_->a.process();
-    resumed.rest = resume_with_b(to_interrupted(operation, request_.keep_standby), a.alive() && !a.stopped());
     auto in = operation.phases.empty() ? "before its first phase" : "in phase " + operation.phases.back().name;
     auto warning = fmt::format("ovs-hitlessd ended {}; the next one went on with the operation", in);
     (void) journal_->warning(warning).ok();
@@ -224,7 +248,9 @@ Result<State> SwitchSite::recover() {
     }
     TRY(check_own());
     if (TRY(datapath::pinned_active(places_.bpf().string())) == Side::A) {
-        TRY(clean_leftovers());
+        if (auto watched = restore_soak_back(); !watched || !*watched) {
+            TRY(clean_leftovers());
+        }
         return State::idle;
     }
     auto b = Process::from_pidfile((places_.b_rundir() / "ovs-vswitchd.pid").string());

@@ -26,7 +26,7 @@ Status read_what_is_known(Pair& pair, const Places& places, journal::Journal& jo
 Status take_over_packets(Pair& pair, const Places& places) {
     pair.steering = TRY(datapath::adopt_steering(steering_options(pair, places)));
     pace_releases(pair);
-    pair.active = Side::B;
+    pair.active = pair.steering->bond().active;
     std::vector<std::string> devices;
     for (const auto& member : pair.steering->bond().members) {
         pair.ports.push_back(member.port);
@@ -45,8 +45,13 @@ Status take_over_instances(Pair& pair, const Places& places) {
     pair.b.emplace(standby_options(pair, places));
     TRY(pair.b->adopt());
     TRY(pair.open_sockets(Side::B));
+    if (pair.active == Side::A) {
+        TRY(control::MgmtLinks::repair(places.rundir.string()));
+    }
     open_control(pair, places);
-    TRY(pair.links->point_to_b(pair.bridge_names()));
+    if (pair.active == Side::B) {
+        TRY(pair.links->point_to_b(pair.bridge_names()));
+    }
     if (pair.a.process().alive()) {   // also one that is frozen
         TRY(pair.open_sockets(Side::A));
     }
@@ -81,7 +86,7 @@ Status take_over_front(Pair& pair, const Places& places, control::Front& front, 
     } else if (!front.serves(pair.a.unixctl_path())) {
         TRY(front.take_over(pair.a.unixctl_path()));
     }
-    front.set_active(pair.b->unixctl_path());
+    front.set_active(pair.active == Side::B ? pair.b->unixctl_path() : control::Front::displaced(pair.a.unixctl_path()));
     return {};
 }
 
@@ -98,12 +103,16 @@ Result<std::shared_ptr<Pair>> restore_pair(const Places& places, control::Front&
     TRY(read_what_is_known(*pair, places, journal, record));
     TRY(take_over_packets(*pair, places));
     TRY(take_over_instances(*pair, places));
-    TRY(take_over_windows(*pair, record));
-    // Soon: after 15 seconds without a controller a bridge of B's with fail_mode standalone flushes its flows.
-    TRY(activate_controllers(*pair));
-    TRY(shut_gate(*pair, places));
+    if (pair->active == Side::B) {
+        TRY(take_over_windows(*pair, record));
+        // Soon: after 15 seconds without a controller a bridge of B's with fail_mode standalone flushes its flows.
+        TRY(activate_controllers(*pair));
+        TRY(shut_gate(*pair, places));
+    }
     TRY(take_over_front(*pair, places, front, record));
-    TRY(follow_changes(*pair, places));
+    if (pair->active == Side::B) {
+        TRY(follow_changes(*pair, places));
+    }
     // These are taken away when the pair ends, and so come last.
     auto b_namespace = TRY(datapath::NamedNamespace::adopt(places.b_namespace().string()));
     auto bpf = datapath::BpfFilesystem::mount(places.bpf().string());

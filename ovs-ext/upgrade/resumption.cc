@@ -126,4 +126,24 @@ Resumption resume_with_b(const Interrupted& operation, bool a_ready) {
     return resumption;
 }
 
+std::optional<Resumption> resume_with_a(const Interrupted& operation) {
+    if (operation.phases.empty()) {
+        return std::nullopt;
+    }
+    const auto& [last, state, error] = operation.phases.back();
+    if (last == soak_back && state == Begun::State::failed) {
+        return resume_with_b(operation, true);   // the remedy brings them to B
+    }
+    auto phases = from_commit(operation);
+    auto rest = std::ranges::find(phases, soak_back);
+    bool watched = (last == soak_back && state == Begun::State::running) || (last == commit_back && state == Begun::State::done);
+    if (!watched || rest == phases.end()) {
+        return std::nullopt;
+    }
+    Resumption resumption;
+    resumption.phases.assign(rest, phases.end());
+    resumption.end = operation.keep_standby ? State::standby : State::idle;
+    return resumption;
+}
+
 }  // namespace hitless::upgrade

@@ -25,21 +25,23 @@ struct Interrupted {
     std::vector<Begun> phases;
 };
 
-// A has the packets: B and all that belongs to it is taken away, and this is what the operation came to.
+// A has the packets, and they are not to be brought to B: B and all that belongs to it is taken away, and this is what the operation came to.
 struct Ending {
     Outcome outcome = Outcome::failed;
     std::string error;   // empty where it is done
 };
 Ending end_with_a(const Interrupted& operation);
 
-// B has the packets, and there is a pair again: what follows.
+// There is a pair again: what follows.
 struct Resumption {
     std::optional<Interrupted::Begun> failed;   // its remedy comes first
     std::vector<Phase> phases;                  // then these; none: the operation is over
     State end = State::failed_over;             // where the switch rests then
     Outcome outcome = Outcome::running;         // so far
 };
-// 'a_ready': A's process lives, and is not stopped.
+// B has the packets. 'a_ready': A's process lives, and is not stopped.
 Resumption resume_with_b(const Interrupted& operation, bool a_ready);
+// A has the packets, and was, or was next, watched in the soak-back; none: it was not.
+std::optional<Resumption> resume_with_a(const Interrupted& operation);
 
 }  // namespace hitless::upgrade

@@ -69,7 +69,8 @@ class SwitchSite : public Site, public Inspector {
     Status end_unfinished_operation();
     void restore_host_changes(const journal::OperationRecord& operation);
     Status restore();
-    void resume_operation(const journal::OperationRecord& operation);
+    Result<bool> restore_soak_back();
+    void resume_operation(const journal::OperationRecord& operation, Resumption rest);
     Status end_operation_without_traces();
     Status give_to_a();
     Status check_own() const;

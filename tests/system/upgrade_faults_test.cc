@@ -99,6 +99,23 @@ TEST_F(NewSoftware, ThatForwardsNothingInPlaceIsTakenBackAndBForwardsMeanwhile) 
     expect_outage_under(1000, traffic_->stop());
 }
 
+// The daemon is killed before it has seen that.
+TEST_F(NewSoftware, ThatForwardsNothingInPlaceIsTakenBackByTheNextDaemon) {
+    ::setenv("HITLESS_FAULT_POINT", "soak-back.begun", 1);
+    auto killed = upgrade_to("mute");
+    ::unsetenv("HITLESS_FAULT_POINT");
+    EXPECT_NE(killed.exit_status, 0);
+    before_.erase("programs of the daemon");
+    start_daemon();
+    ASSERT_TRUE(comes_to_rest("idle"));
+    auto history = lab().appctl({"hitless/history", "1"}).standard_output;
+    EXPECT_THAT(history, HasSubstr(" rolled-back "));
+    EXPECT_THAT(history, HasSubstr("A does not forward"));
+    EXPECT_NE(lab().switch_pid(), a_);
+    expect_old();
+    expect_outage_under(4000, traffic_->stop());   // until a daemon is there, besides
+}
+
 // It leaves this behind where it could not start the switch, which the daemon had just restarted: the next switch would forward nothing.
 TEST_F(Faults, AnOvsCtlThatHasFailedDoesNotKeepTheNewAWaitingForItsFlows) {
     make_lab();

@@ -136,6 +136,38 @@ TEST(Resumption, WithAActiveWhatIsDoneIsDoneAndTheRestIsUndone) {
     EXPECT_EQ(end_with_a({Command::upgrade, false, {}}).outcome, Outcome::failed);
 }
 
+TEST(Resumption, ANewAIsWatchedOn) {
+    auto operation = interrupted(Command::upgrade, soak_back);
+    auto resumption = resume_with_a(operation);
+    ASSERT_TRUE(resumption);
+    EXPECT_THAT(resumption->phases, ElementsAre(soak_back, retire));
+    EXPECT_FALSE(resumption->failed);
+    EXPECT_EQ(resumption->end, State::idle);
+    EXPECT_EQ(resumption->outcome, Outcome::running);
+    EXPECT_THAT(resume_with_a(interrupted(Command::upgrade, commit_back, done))->phases, ElementsAre(soak_back, retire));
+    operation.keep_standby = true;
+    EXPECT_THAT(resume_with_a(operation)->phases, ElementsAre(soak_back));
+    EXPECT_EQ(resume_with_a(operation)->end, State::standby);
+}
+
+TEST(Resumption, ANewAThatWasFoundMuteIsReplacedByTheOldOne) {
+    auto resumption = resume_with_a(interrupted(Command::upgrade, soak_back, failed));
+    ASSERT_TRUE(resumption);
+    ASSERT_TRUE(resumption->failed);
+    EXPECT_EQ(remedy(resumption->failed->phase), Remedy::take_back);
+    EXPECT_THAT(resumption->phases, ElementsAre(retire));
+    EXPECT_EQ(resumption->outcome, Outcome::rolled_back);
+}
+
+TEST(Resumption, AnAThatIsNotNewIsNotWatched) {
+    EXPECT_FALSE(resume_with_a({Command::upgrade, false, {}}));
+    EXPECT_FALSE(resume_with_a(interrupted(Command::upgrade, commit_back)));   // whether all of it is done is not known
+    EXPECT_FALSE(resume_with_a(interrupted(Command::upgrade, soak_back, done)));
+    EXPECT_FALSE(resume_with_a(interrupted(Command::upgrade, retire)));
+    EXPECT_FALSE(resume_with_a(interrupted(Command::give_back, commit_back, done)));
+    EXPECT_FALSE(resume_with_a({Command::upgrade, false, {{reprogram, failed, "on fire"}, {commit_back, done, ""}}}));
+}
+
 // Whatever command, from whatever state, ends in whatever phase: what follows is a part of its way, without a hole.
 TEST(Resumption, HasNoHole) {
     for (State state : kStates) {
