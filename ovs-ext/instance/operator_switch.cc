@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "instance/early_start.h"
 #include "instance/systemd.h"
 
 namespace hitless::instance {
@@ -109,6 +110,7 @@ Status OperatorSwitch::kill() {
 }
 
 Status OperatorSwitch::start(std::chrono::milliseconds limit) {
+    wait_for_early_start();
     ProgramOptions options;
     options.limit = limit;
     if (started_.service) {

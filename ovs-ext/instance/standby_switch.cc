@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include "instance/early_start.h"
 #include "instance/systemd.h"
 
 namespace hitless::instance {
@@ -45,6 +46,7 @@ Status StandbySwitch::start_database() {
 }
 
 Status StandbySwitch::start_switch() {
+    wait_for_early_start();
     const auto& dir = options_.rundir;
     ProgramOptions run;
     run.environment = environment(options_);
