@@ -100,6 +100,8 @@ std::vector<Learned> learned_by(std::string_view flow_mod);
 Learned origin_of(std::string_view flow_mod);
 // Whether packets that meet the flow make others: it has a learn action, at whatever depth, or bytes that look like one.
 bool learns(std::string_view flow_mod);
+// Whether packets that meet the flow may shorten its timeouts (a fin_timeout action), or it looks so.
+bool shortens_timeouts(std::string_view flow_mod);
 
 Message flow_removal(std::string_view flow_mod);
 

@@ -22,6 +22,9 @@ using openflow::Message;
 // at the table of its own (about 20 us against 7 us a flow in a dump).
 constexpr size_t dump_share = 4;
 constexpr size_t reread_always = 50;
+// With more flows whose timeouts packets may shorten, those of a bridge stay as they were before the hold: they end late rather than
+// that packets wait for so many requests.
+constexpr size_t shortened_in_hold = 200;
 
 Entry to_entry(const std::string& bridge, Flow flow) {
     return {bridge_key(bridge, flow.key), std::move(flow.flow_mod), flow.place};
@@ -37,6 +40,28 @@ Result<Snapshot> dump_bridge(instance::Control& from, const std::string& bridge)
         snapshot.push_back(to_entry(bridge, std::move(flow)));
     }
     return snapshot;
+}
+
+bool may_be_shortened(const Entry& flow) {
+    return openflow::timeouts_of(flow.value).any() && openflow::shortens_timeouts(flow.value);
+}
+
+// Of 'entries' (of one bridge) those to read again, because their timeouts may be shorter now; none where they are more than 'limit'.
+std::vector<FlowEvent> maybe_shortened(std::span<const Entry> entries, size_t limit) {
+    std::vector<FlowEvent> events;
+    for (const Entry& flow : entries) {
+        if (may_be_shortened(flow)) {
+            events.push_back({FlowEvent::What::Changed, std::string(rest_of(flow)), openflow::origin_of(flow.value).cookie, 0});
+        }
+    }
+    return events.size() <= limit ? events : std::vector<FlowEvent>();
+}
+
+// Adds those of 'more' that 'events' has nothing of; all sorted by key.
+void add_others(std::vector<FlowEvent>& events, std::vector<FlowEvent> more) {
+    std::vector<FlowEvent> all;
+    std::ranges::set_union(events, more, std::back_inserter(all), {}, &FlowEvent::key, &FlowEvent::key);
+    events = std::move(all);
 }
 
 // A place after those of all 'entries'.
@@ -178,12 +203,22 @@ Status Flows::arm(instance::Control& from, instance::Control& to, const Snapshot
     target = source;
     armed_ = true;
     learns_ = std::ranges::any_of(source, [](const Entry& flow) { return openflow::learns(flow.value); });
+    shortens_ = std::ranges::any_of(source, [](const Entry& flow) { return openflow::shortens_timeouts(flow.value); });
     return {};
 }
 
 Status Flows::load(instance::Control& to, const Changes& changes) {
-    return armed_ ? load_flows(to, changes, FlowTimeouts::kept)
-                  : load_flows(to, changes, FlowTimeouts::left_out, FlowRefusals::leave_others);   // no packets come to it
+    if (!armed_) {
+        return load_flows(to, changes, FlowTimeouts::left_out, FlowRefusals::leave_others);   // no packets come to it
+    }
+    Changes anew = changes;
+    // A packet has just met it: its idle time begins with that, not when it was armed (state/flow_timeouts.h).
+    auto is_shortened = [](const Entry& flow) { return may_be_shortened(flow) && openflow::learned_by(flow.value).empty(); };
+    for (Snapshot* entries : {&anew.remove, &anew.add}) {
+        std::ranges::copy_if(changes.change, std::back_inserter(*entries), is_shortened);
+    }
+    std::erase_if(anew.change, is_shortened);
+    return load_flows(to, anew, FlowTimeouts::kept);
 }
 
 std::string Flows::describe(const Entry& entry) const {
@@ -216,21 +251,25 @@ Result<Snapshot> Flows::changed_since(instance::Control& from, Snapshot last) {
 
 Status Flows::update_bridge(instance::Control& from, const std::string& bridge, Snapshot& last) {
     std::unique_ptr<Watch>& watch = watches_[bridge];
+    auto [begin, end] = range_of(last, bridge);
+    auto shortened = maybe_shortened(std::span(last).subspan(begin, end - begin), packets_wait_ ? shortened_in_hold : last.size());
     std::optional<std::vector<FlowEvent>> events;
     openflow::Connection* connection = nullptr;
     std::optional<FlowReader> reader;
     if (watch && watch->sync()) {
-        if (watch->updates.empty()) {
+        if (watch->updates.empty() && shortened.empty()) {
             return {};
         }
         connection = TRY(from.openflow(bridge));
         reader = TRY(FlowReader::open(*connection));
         events = watch->events(*reader);
     }
+    if (events) {
+        add_others(*events, std::move(shortened));
+    }
     if (!events) {
         watch = Watch::open(from, bridge);   // before the dump: what changes meanwhile is then known
     }
-    auto [begin, end] = range_of(last, bridge);
     if (!events || events->size() > std::max(reread_always, (end - begin) / dump_share)) {
         replace_bridge(last, bridge, TRY(dump_bridge(from, bridge)));
         return {};

@@ -14,7 +14,8 @@ namespace hitless::state {
 // (openflow/flow_table.h), with cookie, timeouts, importance, flags and instructions.
 //
 // Followed by a flow monitor on a connection of its own for each bridge. Its events lack importance and flags: they tell
-// which flows to read again. Where there were too many events, all flows of the bridge are read again.
+// which flows to read again. Where there were too many events, all flows of the bridge are read again. Of timeouts that a
+// fin_timeout action shortens there are no events: such flows are read again each time, in a hold as long as they are few.
 class Flows : public Kind {
   public:
     Flows();
@@ -30,8 +31,9 @@ class Flows : public Kind {
     bool same(const Entry& wanted, const Entry& there) const override;
     Status arm(instance::Control& from, instance::Control& to, const Snapshot& source, Snapshot& target) override;
 
-    // Since arm(): where there are learn() actions.
-    bool changed_by_packets() const override { return learns_; }
+    // Since arm(): where there are learn() actions, or fin_timeout actions.
+    bool changed_by_packets() const override { return learns_ || shortens_; }
+    void packets_wait() override { packets_wait_ = true; }
 
     Status follow(instance::Control& from) override;
     Result<Snapshot> changed_since(instance::Control& from, Snapshot last) override;
@@ -44,7 +46,8 @@ class Flows : public Kind {
 
     std::map<std::string, std::unique_ptr<Watch>> watches_;   // by bridge
     bool armed_ = false;                                      // flows are loaded with their timeouts
-    bool learns_ = false;                                     // in the source, as of arm()
+    bool learns_ = false, shortens_ = false;                  // in the source, as of arm()
+    bool packets_wait_ = false;
 };
 
 }  // namespace hitless::state

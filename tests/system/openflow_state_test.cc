@@ -8,6 +8,7 @@
 
 #include "dummy_switch.h"
 #include "state/bridge_key.h"
+#include "state/copy.h"
 #include "state/flow_timeouts.h"
 #include "state/flows.h"
 #include "openflow/generation.h"
@@ -357,6 +358,69 @@ std::string field_of(const DummySwitch& of, const std::string& match, const std:
     std::string text = of.ofctl("dump-flows", "br0", {match});
     size_t at = text.find(name + "=");
     return at == std::string::npos ? "" : text.substr(at + name.size() + 1, text.find_first_of(", ", at) - at - name.size() - 1);
+}
+
+// A TCP segment with FIN that goes through the tables from table 70 on.
+const char* const fin_packet = "in_port=local packet=505400000006505400000005" "0800" "4500002800000000" "40060000" "0a000001" "0a000002"
+                               "00010002" "00000001" "00000001" "50112000" "00000000 actions=resubmit(,70)";
+
+TEST_F(OpenflowState, TimeoutsThatAPacketShortensAreShortenedInTheCopy) {
+    constexpr auto flow = "table=70,tcp,idle_timeout=500,hard_timeout=600,actions=fin_timeout(idle_timeout=40,hard_timeout=50),output:1";
+    auto idle = [](const DummySwitch& of) { return field_of(of, "table=70,tcp", "idle_timeout"); };
+    for (bool armed : {false, true}) {
+        state::Flows kind;
+        switch_a_.ofctl("del-flows", "br0");
+        switch_a_.ofctl("add-flow", "br0", {flow});
+        expect_ok(kind.follow(a_));
+        auto copied = state::copy_kind(kind, a_, b_);
+        ASSERT_TRUE(copied) << copied.error().message;
+        if (armed) {
+            expect_ok(kind.arm(a_, b_, copied->source, copied->target));
+            EXPECT_EQ(idle(switch_b_), "500");
+            EXPECT_TRUE(kind.changed_by_packets());
+            kind.packets_wait();
+        }
+        switch_a_.ofctl("packet-out", "br0", {fin_packet});
+        ASSERT_EQ(idle(switch_a_), "40");
+        auto delta = state::delta(kind, a_, b_, *copied);
+        ASSERT_TRUE(delta) << delta.error().message;
+        EXPECT_EQ(delta->copied, armed ? 1u : 0u);
+        if (!armed) {
+            expect_ok(kind.arm(a_, b_, copied->source, copied->target));
+        }
+        EXPECT_EQ(idle(switch_b_), "40");
+        EXPECT_EQ(value_of(kind.dump(a_)), copied->source);
+        EXPECT_EQ(state::delta(kind, a_, b_, *copied)->copied, 0u);
+    }
+}
+
+TEST_F(OpenflowState, PacketsDoNotWaitForTooManyTimeoutsThatMayHaveBeenShortened) {
+    state::Flows kind;
+    switch_a_.ofctl("del-flows", "br0");
+    std::string file = switch_a_.directory() + "/many";
+    {
+        std::ofstream out(file);
+        out << "table=70,tcp,idle_timeout=500,actions=fin_timeout(idle_timeout=40)\n";
+        for (int i = 0; i < 200; ++i) {
+            out << "table=71,tcp,tp_dst=" << i << ",idle_timeout=500,actions=fin_timeout(idle_timeout=40)\n";
+        }
+    }
+    switch_a_.ofctl("add-flows", "br0", {file});
+    expect_ok(kind.follow(a_));
+    auto copied = state::copy_kind(kind, a_, b_);
+    ASSERT_TRUE(copied) << copied.error().message;
+    kind.packets_wait();
+    auto seen = [&] {
+        switch_a_.ofctl("packet-out", "br0", {fin_packet});
+        EXPECT_EQ(field_of(switch_a_, "table=70,tcp", "idle_timeout"), "40");
+        copied->source = value_of(kind.changed_since(a_, std::move(copied->source)));
+        return std::ranges::any_of(copied->source, [](const Entry& flow) { return openflow::timeouts_of(flow.value).idle == 40; });
+    };
+    EXPECT_FALSE(seen());
+    switch_a_.ofctl("del-flows", "br0", {"table=71,tcp,tp_dst=1"});
+    switch_a_.ofctl("add-flow", "br0", {"table=70,tcp,idle_timeout=500,actions=fin_timeout(idle_timeout=40)"});
+    copied->source = value_of(kind.changed_since(a_, std::move(copied->source)));
+    EXPECT_TRUE(seen());
 }
 
 TEST_F(OpenflowState, HardTimeoutsGoOnWhereTheyWere) {
