@@ -21,8 +21,9 @@ using Clock = std::chrono::steady_clock;
 
 // A controller that does not answer: the switch is told by then, and tries again.
 constexpr std::chrono::seconds connect_limit{10};
-// A switch accepts one client in each turn of its main loop, and 64 wait meanwhile.
+// A switch accepts one client in each turn of its main loop, and 64 wait meanwhile; it says HELLO to whom it has accepted.
 constexpr int room_again_ms = 2;
+constexpr std::ptrdiff_t in_queue_at_once = 16;
 
 bool would_block() {
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
@@ -100,6 +101,8 @@ class Relay::Connection {
 
     const std::string& path() const { return path_; }
     bool established() const { return !connecting_ && !over(); }
+    // The destination has said something, or has ended it.
+    bool answered() const { return answered_; }
     bool over() const { return failed_ || (up_.finished() && down_.finished()); }
 
     // Milliseconds until run() must be called without an event; negative: never.
@@ -121,6 +124,7 @@ class Relay::Connection {
             check_connecting(of_client, of_server);
             return;
         }
+        answered_ = answered_ || of_server.revents & (POLLIN | POLLHUP | POLLERR);
         take(up_, client_, of_client, down_);
         take(down_, server_, of_server, up_);
         up_.write(server_.get());
@@ -158,7 +162,7 @@ class Relay::Connection {
     std::string path_;
     Fd client_, server_;
     Clock::time_point deadline_ = Clock::now() + connect_limit;
-    bool connecting_ = true, failed_ = false;
+    bool connecting_ = true, failed_ = false, answered_ = false;
     Direction up_, down_;   // from the client, to the client
 };
 
@@ -246,8 +250,18 @@ size_t Relay::established(const std::string& path) const {
     }));
 }
 
+bool Relay::has_room(const std::string& path, const Listener& listener) const {
+    if (!listener.destination || connections_.size() >= max_connections) {
+        return false;
+    }
+    return std::holds_alternative<ControllerAddress>(*listener.destination) ||
+           std::ranges::count_if(connections_, [&](const auto& connection) {
+               return connection->path() == path && !connection->answered();
+           }) < in_queue_at_once;
+}
+
 void Relay::accept_from(const std::string& path, Listener& listener) {
-    while (listener.destination && connections_.size() < max_connections) {
+    while (has_room(path, listener)) {
         Fd client = listener.turned_away ? std::move(listener.turned_away)
                                          : Fd(::accept4(listener.socket.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (!client) {
@@ -275,13 +289,14 @@ void Relay::serve() {
             int left = connection->time_left_ms();
             timeout_ms = timeout_ms < 0 ? left : left < 0 ? timeout_ms : std::min(left, timeout_ms);
         }
-        if (connections_.size() < max_connections) {
-            for (const auto& [path, listener] : listeners_) {
-                if (listener.turned_away) {
-                    timeout_ms = room_again_ms;
-                } else if (listener.destination) {
-                    fds.push_back({listener.socket.get(), POLLIN, 0});
-                }
+        for (const auto& [path, listener] : listeners_) {
+            if (!has_room(path, listener)) {
+                continue;
+            }
+            if (listener.turned_away) {
+                timeout_ms = room_again_ms;
+            } else {
+                fds.push_back({listener.socket.get(), POLLIN, 0});
             }
         }
         auto generation = generation_;

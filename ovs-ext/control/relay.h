@@ -8,7 +8,8 @@
 // once everything before it is written, and the other direction lives on. When either side fails, both are closed: reconnecting
 // is the client's business.
 //
-// Who connects to a socket of which it is not yet said where it leads is in its queue until then.
+// Who connects to a socket of which it is not yet said where it leads is in its queue until then. Of those who then go to a Unix
+// domain socket only a few are in its queue at any time: others must find room there, too.
 #pragma once
 
 #include <cstddef>
@@ -64,6 +65,8 @@ class Relay {
     void serve();
     // Accepts on the listener at 'path'.
     void accept_from(const std::string& path, Listener& listener);
+    // Whether it may be accepted on the listener at 'path' now.
+    bool has_room(const std::string& path, const Listener& listener) const;
     void wake() const;
 
     Fd wake_;

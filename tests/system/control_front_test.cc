@@ -463,6 +463,11 @@ TEST_F(MgmtLinksTest, MoreMayWaitThanTheSwitchHasInItsQueue) {
         programs.push_back(send_raw(a.path("br0.mgmt"), ""));
     }
     ASSERT_TRUE(links.point_to_b({"br0"}));
+    for (int i = 0; i < 50; i++) {   // those who come afterwards find room beside them
+        auto later = connect_unix(a.path("br0.mgmt"));
+        EXPECT_TRUE(later && *later) << i;
+        std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
     for (const auto& program : programs) {
         pollfd poll = {program.get(), POLLIN, 0};
         ASSERT_EQ(::poll(&poll, 1, 5000), 1);
