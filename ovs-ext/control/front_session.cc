@@ -102,7 +102,7 @@ bool Front::Session::start(const std::string& active_path, bool rests) {
         return false;
     }
     if (where != Route::Daemon) {
-        upstreams_.push_back(open(*request_, false, active_path));
+        upstreams_.push_back(open(*request_, false, active_path, where == Route::Active ? options_.get() : nullptr));
     }
     if (where != Route::Active) {
         upstreams_.push_back(open(*request_, true, own_path_));
@@ -110,8 +110,8 @@ bool Front::Session::start(const std::string& active_path, bool rests) {
     return true;
 }
 
-Front::Session::Upstream Front::Session::open(const jsonrpc_msg& request, bool to_daemon,
-                                              const std::string& path) const {
+Front::Session::Upstream Front::Session::open(const jsonrpc_msg& request, bool to_daemon, const std::string& path,
+                                              const jsonrpc_msg* options) const {
     Upstream upstream;
     upstream.of_daemon = to_daemon;
     upstream.path = path;
@@ -126,6 +126,10 @@ Front::Session::Upstream Front::Session::open(const jsonrpc_msg& request, bool t
         return upstream;
     }
     upstream.rpc.reset(jsonrpc_open(stream));
+    if (options) {
+        jsonrpc_send(upstream.rpc.get(), jsonrpc_msg_clone(options));
+        upstream.options_first = true;
+    }
     jsonrpc_send(upstream.rpc.get(), jsonrpc_msg_clone(&request));
     return upstream;
 }
@@ -138,6 +142,11 @@ void Front::Session::run_upstream(Upstream& upstream, const std::string& active_
     jsonrpc_msg* received = nullptr;
     jsonrpc_recv(upstream.rpc.get(), &received);
     Message message(received);
+    if (message && std::exchange(upstream.options_first, false)) {
+        received = nullptr;
+        jsonrpc_recv(upstream.rpc.get(), &received);
+        message.reset(received);
+    }
     if (message && (message->type == JSONRPC_REPLY || message->type == JSONRPC_ERROR)) {
         upstream.reply = std::move(message);
     } else if (message || jsonrpc_get_status(upstream.rpc.get())) {
@@ -169,6 +178,9 @@ void Front::Session::answer() {
     if (!reply) {
         auto text = fmt::format("{}\n", upstreams_.front().failure);
         reply.reset(jsonrpc_create_error(json_string_create(text.c_str()), request_->id));
+    }
+    if (reply->type == JSONRPC_REPLY && std::string_view(request_->method) == "set-options") {
+        options_ = std::move(request_);
     }
     jsonrpc_send(client_.get(), reply.release());
     request_.reset();

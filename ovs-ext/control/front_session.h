@@ -43,6 +43,7 @@ class Front::Session {
         bool of_daemon = false;
         std::string path;
         Rpc rpc;
+        bool options_first = false;   // the next reply is to the client's options, which it has had already
         Message reply;
         std::string failure;
         std::optional<std::chrono::steady_clock::time_point> deadline;   // set once 'path' is not the active instance's
@@ -53,7 +54,7 @@ class Front::Session {
     bool client_gone() const;
     bool receive();
     bool start(const std::string& active_path, bool rests);
-    Upstream open(const jsonrpc_msg& request, bool to_daemon, const std::string& path) const;
+    Upstream open(const jsonrpc_msg& request, bool to_daemon, const std::string& path, const jsonrpc_msg* options = nullptr) const;
     void run_upstream(Upstream& upstream, const std::string& active_path) const;
     void answer();
     Message merged_answer();
@@ -62,6 +63,7 @@ class Front::Session {
     const std::string own_path_;
     Rpc client_;
     Message request_;                    // in progress, or null
+    Message options_;                    // "set-options" (Open vSwitch 3.4 and later), for each of the switch's connections anew; or null
     std::vector<Upstream> upstreams_;    // of request_; none while it waits
 };
 

@@ -118,6 +118,66 @@ std::string receive_all(const Fd& fd) {
     return text;
 }
 
+// A switch of a version that has options, as each of its connections has its own. Ends with its last client.
+class SwitchWithOptions {
+  public:
+    explicit SwitchWithOptions(const std::string& path) : listener_(*listen_unix(path)) {
+        thread_ = std::thread([this] {
+            for (pollfd poll = {listener_.get(), POLLIN, 0}; ::poll(&poll, 1, -1) > 0;) {
+                Fd client(::accept(listener_.get(), nullptr, nullptr));
+                if (!client) {
+                    return;
+                }
+                serve(client);
+            }
+        });
+    }
+    ~SwitchWithOptions() {
+        ::shutdown(listener_.get(), SHUT_RDWR);
+        thread_.join();
+    }
+
+  private:
+    static void serve(const Fd& client) {
+        std::string text, format = "text";
+        char buffer[4096];
+        for (ssize_t n; (n = ::recv(client.get(), buffer, sizeof buffer, 0)) > 0;) {
+            text.append(buffer, static_cast<size_t>(n));
+            std::string reply;
+            if (size_t at = text.find("set-options"); at != std::string::npos) {
+                text.erase(0, at + 1);
+                format = "json";
+                reply = R"({"id":1,"result":"","error":null})";
+            }
+            if (text.find("what/format") != std::string::npos) {
+                reply += R"({"id":2,"result":")" + format + R"(","error":null})";
+            }
+            EXPECT_EQ(::send(client.get(), reply.data(), reply.size(), MSG_NOSIGNAL), static_cast<ssize_t>(reply.size()));
+        }
+    }
+
+    Fd listener_;
+    std::thread thread_;
+};
+
+TEST(Front, OptionsHoldForTheCommandsThatFollow) {
+    test::Directory directory;
+    std::string path = directory.path() + "/switch.ctl";
+    SwitchWithOptions a(path);
+    Daemon daemon;
+    ASSERT_TRUE(daemon.front().serve(directory.path() + "/front.ctl"));
+    daemon.front().set_active(path);
+    std::string command = R"({"id":2,"method":"what/format","params":[]})";
+    auto answer = [&](const std::string& requests) {
+        Fd fd = send_raw(directory.path() + "/front.ctl", requests);
+        ::shutdown(fd.get(), SHUT_WR);
+        return receive_all(fd);
+    };
+    EXPECT_THAT(answer(command), HasSubstr(R"("result":"text")"));
+    EXPECT_THAT(answer(R"({"id":1,"method":"set-options","params":["--format","json"]})" + command), HasSubstr(R"("result":"json")"));
+    EXPECT_THAT(answer(command), HasSubstr(R"("result":"text")"));
+}
+
 TEST(Front, PlainAppctlReachesTheDaemonAndTheSwitch) {
     StockSwitch a;
     a.add_bridge("br0", "000000000000000a");
