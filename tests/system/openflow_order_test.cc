@@ -61,6 +61,18 @@ TEST_F(FlowOrder, TheCopyDecidesAsTheOriginalInWhicheverOrderFlowsWereMade) {
     EXPECT_NE(decision(switch_a_, "br0"), decision(switch_a_, "br1"));
 }
 
+TEST_F(FlowOrder, StaysAsItIsWhenTimeoutsBegin) {
+    std::string timed = std::string("idle_timeout=300,") + by_source;
+    add(switch_a_, "br0", timed);
+    add(switch_a_, "br0", by_destination);
+    add(switch_a_, "br1", by_destination);
+    add(switch_a_, "br1", timed);
+    ASSERT_NE(decision(switch_a_, "br0"), decision(switch_a_, "br1"));
+    auto copied = copy(a_, b_);
+    ASSERT_TRUE(flows_.arm(a_, b_, copied.source, copied.target).ok());
+    expect_same_decisions();
+}
+
 TEST_F(FlowOrder, ARemovalThatLeavesFlowsInAnotherOrderIsKept) {
     // The last takes the place of the one that goes (lib/pvector.c in OVS 3.1).
     for (const char* flow : {"priority=5,in_port=4,actions=drop", by_source, by_destination, by_protocol}) {
