@@ -191,13 +191,19 @@ Result<FlowReader> FlowReader::open(Connection& connection) {
 }
 
 Result<std::vector<Flow>> FlowReader::read_all(Connection& connection) const {
-    TablePopulation population = TRY(read_table_population(connection));
+    std::vector<uint8_t> tables;
+    for (const auto& table : TRY(read_table_population(connection)).tables) {
+        tables.push_back(table.id);
+    }
+    return read_tables(connection, tables);
+}
+
+Result<std::vector<Flow>> FlowReader::read_tables(Connection& connection, std::span<const uint8_t> tables) const {
     std::vector<Message> requests;
-    for (uint8_t table : population.tables) {
+    for (uint8_t table : tables) {
         requests.push_back(flow_request(table, 0, 0, any_match()));
     }
     std::vector<Flow> flows;
-    flows.reserve(population.flows);
     CanonicalInstructions instructions(fields_.get());
     size_t table = 0, sorted = 0;
     auto sort_table = [&] {
@@ -340,6 +346,18 @@ bool learns(std::string_view flow_mod) {
 bool shortens_timeouts(std::string_view flow_mod) {
     using namespace std::string_view_literals;   // NXAST_FIN_TIMEOUT
     return flow_mod.find("\0\0\x23\x20\0\x13"sv) != flow_mod.npos;
+}
+
+bool names_helper(std::string_view flow_mod) {
+    using namespace std::string_view_literals;   // NXAST_CT; the two bytes of its last field are the helper's port
+    constexpr auto ct = "\0\0\x23\x20\0\x23"sv;
+    constexpr size_t port_offset = 18;
+    for (size_t at = flow_mod.find(ct); at < flow_mod.size() - std::min(flow_mod.size(), port_offset + 1); at = flow_mod.find(ct, at + 1)) {
+        if (flow_mod.substr(at + port_offset, 2) != "\0\0"sv) {
+            return true;
+        }
+    }
+    return false;
 }
 
 Message flow_removal(std::string_view flow_mod) {

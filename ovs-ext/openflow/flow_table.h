@@ -55,6 +55,9 @@ class FlowReader {
     // through the groups of flows of one mask; of those that go as high in priority, the one that was made first comes first).
     Result<std::vector<Flow>> read_all(Connection& connection) const;
 
+    // The same of some tables, which are in order.
+    Result<std::vector<Flow>> read_tables(Connection& connection, std::span<const uint8_t> tables) const;
+
     // The flows of these 'events' (Changed; the keys differ) that there are now, sorted by key.
     Result<std::vector<Flow>> read(Connection& connection, std::span<const FlowEvent> events) const;
 
@@ -102,6 +105,8 @@ Learned origin_of(std::string_view flow_mod);
 bool learns(std::string_view flow_mod);
 // Whether packets that meet the flow may shorten its timeouts (a fin_timeout action), or it looks so.
 bool shortens_timeouts(std::string_view flow_mod);
+// Whether it has a ct action with a helper (alg=ftp, alg=tftp), or it looks so.
+bool names_helper(std::string_view flow_mod);
 
 Message flow_removal(std::string_view flow_mod);
 

@@ -24,12 +24,11 @@ Result<TablePopulation> read_table_population(Connection& connection) {
                                   ofperr_get_name(static_cast<ofperr>(error)));
             }
             if (stats.active_count && stats.table_id < own_table) {
-                population.tables.push_back(stats.table_id);
-                population.flows += stats.active_count;
+                population.tables.push_back({stats.table_id, stats.active_count});
             }
         }
     }
-    std::sort(population.tables.begin(), population.tables.end());
+    std::ranges::sort(population.tables, {}, &TablePopulation::Table::id);
     return population;
 }
 

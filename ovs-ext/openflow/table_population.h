@@ -1,4 +1,4 @@
-// Which tables flows are in (OFPMP_TABLE).
+// Which tables flows are in, and how many (OFPMP_TABLE): costs the switch next to nothing.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,11 @@
 namespace hitless::openflow {
 
 struct TablePopulation {
-    std::vector<uint8_t> tables;   // with flows, in order; not the switch's own, which it does not show
-    size_t flows = 0;              // in all
+    struct Table {
+        uint8_t id;
+        size_t flows;
+    };
+    std::vector<Table> tables;   // with flows, in order; not the switch's own, which it does not show
 };
 
 Result<TablePopulation> read_table_population(Connection& connection);

@@ -6,7 +6,11 @@
 #include <algorithm>
 #include <thread>
 
+#include "control/front.h"
+#include "control/mgmt_links.h"
+#include "control/unix_socket.h"
 #include "software/trust.h"
+#include "upgrade/state_preflight.h"
 
 namespace hitless::upgrade {
 namespace {
@@ -39,6 +43,11 @@ Result<ovsdb::SwitchConfig> read_config(ovsdb::Client& client) {
     }
 }
 
+void append(Findings& findings, const std::vector<std::string>& refusals, const std::vector<std::string>& warnings) {
+    findings.refusals.insert(findings.refusals.end(), refusals.begin(), refusals.end());
+    findings.warnings.insert(findings.warnings.end(), warnings.begin(), warnings.end());
+}
+
 }  // namespace
 
 Result<Judgement> judge(const instance::OperatorSwitch& a, const Places& places) {
@@ -51,10 +60,24 @@ Result<Judgement> judge(const instance::OperatorSwitch& a, const Places& places)
         judgement.findings.refusals.push_back(trusted.error().message);
     }
     judgement.controllers = control::plan_controllers(controllers_of(judgement.config), places.b_rundir().string());
-    auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
-    append(judgement.findings.refusals, judgement.controllers.refusals);
-    append(judgement.findings.warnings, judgement.controllers.warnings);
+    append(judgement.findings, judgement.controllers.refusals, judgement.controllers.warnings);
     return judgement;
+}
+
+Status add_state(const instance::OperatorSwitch& a, Judgement& judgement, const Places& places) {
+    if (!judgement.findings.refusals.empty()) {
+        return {};
+    }
+    auto displaced = control::Front::displaced(a.unixctl_path());
+    instance::ControlPaths paths{control::identify(displaced) ? displaced : a.unixctl_path(), {}};
+    control::MgmtLinks links(places.rundir.string(), places.b_rundir().string());
+    for (const auto& bridge : judgement.config.bridges) {
+        paths.mgmt[bridge.name] = links.a_mgmt(bridge.name);
+    }
+    instance::Control control(Side::A, std::move(paths));
+    auto found = TRY(examine_state(control));
+    append(judgement.findings, found.refusals, found.warnings);
+    return {};
 }
 
 Status refuse(const Findings& findings) {

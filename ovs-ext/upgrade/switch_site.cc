@@ -180,6 +180,7 @@ Status SwitchSite::preflight(const Update& update) {
         TRY(give_to_a());   // whose operation begin() has ended
     }
     auto judgement = TRY(judge(a, places_));
+    TRY(add_state(a, judgement, places_));
     for (const auto& warning : judgement.findings.warnings) {
         (void) journal_->warning(warning).ok();
     }
@@ -429,9 +430,18 @@ Result<instance::OperatorSwitch> SwitchSite::find_a() {
     return instance::OperatorSwitch::find(places_.rundir.string());
 }
 
+// Whether what 'a', which runs, says of state is what counts, and it can be asked: no packet waits.
+bool SwitchSite::is_active(const instance::OperatorSwitch& a) {
+    std::lock_guard lock(mutex_);
+    return !blackout_ && !a.process().stopped() && (!pair_ || pair_->view().active == Side::A);
+}
+
 Result<CheckReport> SwitchSite::check(const Request& request) {
     auto a = TRY(find_a());
     auto judgement = TRY(judge(a, places_));
+    if (is_active(a)) {
+        TRY(add_state(a, judgement, places_));
+    }
     CheckReport report;
     report.refusals = judgement.findings.refusals;
     report.warnings = judgement.findings.warnings;

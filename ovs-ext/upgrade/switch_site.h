@@ -57,6 +57,7 @@ class SwitchSite : public Site, public Inspector {
   private:
     // The operator's switch, for who does not conduct. An Error while it is being restarted.
     Result<instance::OperatorSwitch> find_a();
+    bool is_active(const instance::OperatorSwitch& a);
     Result<software::Release> fetch_beside(const Request& request, const std::filesystem::path& directory);
     std::string running_sha256();
     std::set<std::string> releases_in_use();

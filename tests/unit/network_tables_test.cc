@@ -8,6 +8,7 @@
 #include "state/route_rules.h"
 #include "state/tunnel_neighbours.h"
 #include "state/user_routes.h"
+#include "upgrade/state_preflight.h"
 #include "upgrade/tunnels.h"
 
 namespace hitless::state {
@@ -78,6 +79,23 @@ TEST(UserRoutes, OfAllTablesAreRead) {
     EXPECT_THAT(*routes, ElementsAre(in_local, to_entry(UserRoute{"10.2.0.0/16", 0, 254, "br0", "", "10.0.0.2"}), in_ten));
     auto loaded = UserRoutes().load(control, {{in_ten}, {}, {in_local}});
     EXPECT_TRUE(loaded.ok()) << loaded.error().message;
+}
+
+TEST(StatePreflight, RefusesRoutesThatCannotBeCarried) {
+    FakeSwitch one(FakeSwitch::Answers{{"ovs/route/show", "Route Table:\nUser: 10.1.0.0/16 nhid 7 dev br0 SRC 10.0.0.254\n"}});
+    auto control = one.control();
+    auto findings = upgrade::examine_state(control);
+    ASSERT_TRUE(findings.ok()) << findings.error().message;
+    EXPECT_THAT(findings->refusals, ElementsAre(HasSubstr("route 10.1.0.0/16: it goes by next hops of the kernel's")));
+}
+
+TEST(StatePreflight, CountsExpectedConnectionsWhereTheVersionShowsThem) {
+    FakeSwitch older(FakeSwitch::Answers{});
+    auto control = older.control();
+    EXPECT_EQ(*upgrade::expected_connections(control), 0u);
+    FakeSwitch newer(FakeSwitch::Answers{{"dpctl/dump-conntrack-exp", "tcp,orig=(src=1.1.1.1,dst=2.2.2.2),helper=ftp\ntcp,orig=(...)\n"}});
+    auto of_newer = newer.control();
+    EXPECT_EQ(*upgrade::expected_connections(of_newer), 2u);
 }
 
 TEST(RouteRules, OfUsersAreReadAndMade) {

@@ -1,0 +1,67 @@
+// What is said of a real switch's state before an upgrade of it.
+#include "upgrade/state_preflight.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "dummy_switch.h"
+#include "state/conntrack.h"
+#include "state/conntrack_parser.h"
+
+namespace hitless::upgrade {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class StatePreflight : public testing::Test {
+  protected:
+    std::vector<std::string> warnings() {
+        auto findings = examine_state(control);
+        EXPECT_TRUE(findings.ok()) << findings.error().message;
+        EXPECT_THAT(findings->refusals, IsEmpty());
+        return findings->warnings;
+    }
+    void track_a_connection() {
+        auto connection = state::parse_connection("udp,orig=(src=10.1.0.1,dst=10.2.0.2,sport=5,dport=6),"
+                                                  "reply=(src=10.2.0.2,dst=10.1.0.1,sport=6,dport=5),timeout=30");
+        auto check = std::make_shared<state::SequenceCheck>();
+        ASSERT_TRUE(state::Conntrack({}, check).load(control, {{state::to_entry(*connection)}, {}, {}}).ok());
+    }
+
+    test::DummySwitch one{{"br0", "br1"}};
+    instance::Control control{Side::A, one.control_paths()};
+};
+
+TEST_F(StatePreflight, WarnsOfHelpersWhereThereAreConnections) {
+    one.ofctl("add-flow", "br0", {"table=3,tcp,actions=ct(commit,zone=9,nat(src=10.9.0.9),table=4)"});
+    one.ofctl("add-flow", "br1", {"table=3,udp,actions=clone(ct(commit,alg=tftp,table=4))"});
+    one.ofctl("add-flow", "br1", {"table=3,tcp,actions=ct(commit,alg=ftp,table=4)"});
+    EXPECT_THAT(warnings(), IsEmpty());
+    track_a_connection();
+    EXPECT_THAT(warnings(), ElementsAre(HasSubstr("bridge br1: 2 flows have a helper for connections")));
+    one.ofctl("del-flows", "br1", {"table=3"});
+    EXPECT_THAT(warnings(), IsEmpty());
+}
+
+TEST_F(StatePreflight, SaysWhatItHasNotLookedThrough) {
+    std::string file = one.directory() + "/many";
+    {
+        std::ofstream out(file);
+        for (int i = 0; i < 3001; ++i) {
+            out << "table=5,tcp,tp_dst=" << i << ",actions=ct(commit,alg=ftp)\n";
+        }
+    }
+    one.ofctl("add-flows", "br0", {file});
+    track_a_connection();
+    EXPECT_THAT(warnings(), ElementsAre(AllOf(HasSubstr("bridge br0: more than 3000 flows in table 5"), HasSubstr("ct(alg=ftp)"))));
+    one.ofctl("del-flows", "br0", {"table=5,tcp,tp_dst=1"});
+    EXPECT_THAT(warnings(), ElementsAre(HasSubstr("bridge br0: 3000 flows have a helper")));
+}
+
+}  // namespace
+}  // namespace hitless::upgrade
