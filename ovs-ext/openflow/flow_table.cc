@@ -3,7 +3,9 @@
 #include "openflow/flow_table.h"
 
 #include "openflow/buffers.h"
+#include "openflow/decoded_flow.h"
 #include "openflow/instructions.h"
+#include "openflow/old_actions.h"
 #include "openflow/oxm_match.h"
 #include "openflow/table_population.h"
 #include "openflow/tlv_fields.h"
@@ -65,28 +67,6 @@ ofp11_flow_mod plain_add() {
     return body;
 }
 
-// A decoded flow mod.
-struct Decoded {
-    ofputil_flow_mod mod{};
-    ofpbuf actions;
-    uint64_t stub[256];
-    ofperr error;
-
-    Decoded(std::string_view message, const vl_mff_map* fields) {
-        ofpbuf_use_stub(&actions, stub, sizeof stub);
-        error = ofputil_decode_flow_mod(&mod, reinterpret_cast<const ofp_header*>(message.data()), OFPUTIL_P_OF15_OXM,
-                                        nullptr, fields, &actions, OFPP_MAX, 255);
-    }
-    Decoded(const Decoded&) = delete;
-    Decoded& operator=(const Decoded&) = delete;
-    ~Decoded() {
-        if (!error) {
-            minimatch_destroy(&mod.match);
-        }
-        ofpbuf_uninit(&actions);
-    }
-};
-
 // All flows in 'match' of 'table' with that cookie; a mask of 0 means any cookie.
 Message flow_request(uint8_t table, uint64_t cookie, uint64_t cookie_mask, std::string_view match) {
     ofpbuf* request = ofpraw_alloc(OFPRAW_OFPST11_FLOW_REQUEST, OFP15_VERSION, match.size());
@@ -115,7 +95,8 @@ std::string make_key(uint8_t table, uint16_t priority, std::string_view match) {
 }
 
 // Appends the flows of which one message of a reply tells.
-Status decode_reply(std::span<const uint8_t> reply, CanonicalInstructions& instructions, std::vector<Flow>& flows) {
+Status decode_reply(std::span<const uint8_t> reply, const vl_mff_map* fields, CanonicalInstructions& instructions,
+                    std::vector<Flow>& flows) {
     ofpraw raw;
     ofpbuf content = ofpbuf_const_initializer(reply.data(), reply.size());
     if (ofpraw_pull(&raw, &content) || raw != OFPRAW_OFPST15_FLOW_REPLY) {
@@ -154,8 +135,9 @@ Status decode_reply(std::span<const uint8_t> reply, CanonicalInstructions& instr
         mod.flags = flow.flags;
         mod.importance = flow.importance;
         canonicalize_match(given_match, match);
-        flows.push_back({make_key(flow.table_id, flow.priority, match),
-                         make_flow_mod(mod, match, instructions.of(body.substr(statistics_length))), flows.size()});
+        auto [canonical, plain] = instructions.of(body.substr(statistics_length));
+        flows.push_back({make_key(flow.table_id, flow.priority, match), make_flow_mod(mod, match, canonical), flows.size()});
+        flows.back().doubtful = !plain && may_have_old_actions(flows.back().flow_mod, fields);
         rest.remove_prefix(length);
     }
     return {};
@@ -214,7 +196,7 @@ Result<std::vector<Flow>> FlowReader::read_tables(Connection& connection, std::s
         if (std::exchange(table, request) != request) {
             sort_table();
         }
-        return decode_reply(part, instructions, flows);
+        return decode_reply(part, fields_.get(), instructions, flows);
     }));
     sort_table();
     return flows;
@@ -230,7 +212,7 @@ Result<std::vector<Flow>> FlowReader::read(Connection& connection, std::span<con
     CanonicalInstructions instructions(fields_.get());
     TRY(connection.requests(requests, requests.size(), [&](size_t request, std::span<const uint8_t> part) -> Status {
         candidates.clear();
-        TRY(decode_reply(part, instructions, candidates));
+        TRY(decode_reply(part, fields_.get(), instructions, candidates));
         for (Flow& flow : candidates) {
             if (flow.key == events[request].key) {
                 found.push_back(std::move(flow));
@@ -242,8 +224,12 @@ Result<std::vector<Flow>> FlowReader::read(Connection& connection, std::span<con
     return found;
 }
 
+void FlowReader::restore_old_actions(std::string_view text, std::span<Flow> flows) const {
+    openflow::restore_old_actions(text, flows, fields_.get());
+}
+
 uint64_t FlowReader::tlv_fields(std::string_view flow_mod) const {
-    Decoded decoded(flow_mod, fields_.get());
+    DecodedFlow decoded(flow_mod, fields_.get());
     if (decoded.error) {
         return UINT64_MAX;
     }
@@ -300,12 +286,16 @@ std::string flow_key(std::string_view flow_mod) {
 }
 
 void append_flow_add(std::string_view flow_mod, bool is_new, std::vector<Message>& messages) {
+    auto append_one = [&](std::string_view add) {
+        auto old = old_actions_of(add) ? old_flow_add(add) : to_message(add);
+        messages.push_back(old ? std::move(*old) : to_message(add));   // which the switch refuses, and is told of
+    };
     if (is_new && mod_of(flow_mod)->flags & htons(OFPFF_CHECK_OVERLAP)) {
         std::string unchecked(flow_mod);
         mod_of(unchecked)->flags &= ~htons(OFPFF_CHECK_OVERLAP);
-        messages.push_back(to_message(unchecked));
+        append_one(unchecked);
     }
-    messages.push_back(to_message(flow_mod));
+    append_one(flow_mod);
 }
 
 Timeouts timeouts_of(std::string_view flow_mod) {
@@ -321,7 +311,7 @@ std::string with_timeouts(std::string_view flow_mod, Timeouts timeouts) {
 
 std::vector<Learned> learned_by(std::string_view flow_mod) {
     std::vector<Learned> learned;
-    Decoded decoded(flow_mod, nullptr);
+    DecodedFlow decoded(flow_mod, nullptr);
     if (!decoded.error) {
         const ofpact* action;
         OFPACT_FOR_EACH_FLATTENED (action, decoded.mod.ofpacts, decoded.mod.ofpacts_len) {
@@ -369,7 +359,7 @@ Message flow_removal(std::string_view flow_mod) {
 }
 
 std::string describe_flow(std::string_view flow_mod) {
-    Decoded decoded(flow_mod, nullptr);
+    DecodedFlow decoded(flow_mod, nullptr);
     if (decoded.error) {
         return to_text(flow_mod);
     }

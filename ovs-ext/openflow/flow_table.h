@@ -22,8 +22,9 @@ namespace hitless::openflow {
 
 struct Flow {
     std::string key;        // table (1 byte), priority (2, network order), match: orders flows, and names one among all
-    std::string flow_mod;   // OFPT_FLOW_MOD with OFPFC_ADD and transaction id 0
+    std::string flow_mod;   // OFPT_FLOW_MOD with OFPFC_ADD and transaction id 0, but for actions of OpenFlow 1.0: old_actions.h
     size_t place = 0;       // among the flows that the switch told of, in the order in which it did
+    bool doubtful = false;  // its actions may be others, which OpenFlow 1.5 cannot tell: FlowReader::restore_old_actions()
 
     bool operator==(const Flow&) const = default;
 };
@@ -61,6 +62,10 @@ class FlowReader {
     // The flows of these 'events' (Changed; the keys differ) that there are now, sorted by key.
     Result<std::vector<Flow>> read(Connection& connection, std::span<const FlowEvent> events) const;
 
+    // Gives those of 'flows', which this object has read, that are doubtful their actions, as far as they are of OpenFlow 1.0
+    // (old_actions.h). 'text' is what the control command bridge/dump-flows prints of the bridge.
+    void restore_old_actions(std::string_view text, std::span<Flow> flows) const;
+
     // Which of tun_metadata0...63 (bit 0...63) the flow matches or uses.
     uint64_t tlv_fields(std::string_view flow_mod) const;
 
@@ -80,7 +85,8 @@ class FlowReader {
 std::string flow_key(std::string_view flow_mod);
 
 // Appends what makes the flow, whether or not it is there. 'is_new' says that it is not: a flow with the flag check_overlap is
-// then made in two steps, for the switch looks for overlaps only when a flow is new and one that came after it may overlap.
+// then made in two steps, for the switch looks for overlaps only when a flow is new and one that came after it may overlap. The
+// messages of flows with old actions (old_actions.h) are of OpenFlow 1.0.
 void append_flow_add(std::string_view flow_mod, bool is_new, std::vector<Message>& messages);
 // When the flow goes by itself; in seconds, 0: never.
 struct Timeouts {

@@ -11,6 +11,11 @@ struct vl_mff_map;
 
 namespace hitless::openflow {
 
+struct Instructions {
+    std::string_view canonical;
+    bool plain;   // whatever the flow's match is, OpenFlow 1.5 tells and takes them as they are: see old_actions.h
+};
+
 // Very many flows have the same instructions: the last ones are remembered.
 class CanonicalInstructions {
   public:
@@ -18,11 +23,12 @@ class CanonicalInstructions {
     explicit CanonicalInstructions(const vl_mff_map* fields);
 
     // 'instructions' as a switch gave them; those that cannot be understood stay as they are. Valid until the next call.
-    std::string_view of(std::string_view instructions);
+    Instructions of(std::string_view instructions);
 
   private:
     struct Remembered {
         std::string given, canonical;
+        bool plain = true;
     };
     void canonicalize(Remembered& one);
 

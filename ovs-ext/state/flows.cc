@@ -30,10 +30,19 @@ Entry to_entry(const std::string& bridge, Flow flow) {
     return {bridge_key(bridge, flow.key), std::move(flow.flow_mod), flow.place};
 }
 
+// OpenFlow does not tell all actions of all flows.
+Status restore_actions(instance::Control& from, const std::string& bridge, const FlowReader& reader, std::vector<Flow>& flows) {
+    if (std::ranges::any_of(flows, &Flow::doubtful)) {
+        reader.restore_old_actions(TRY(from.call("bridge/dump-flows", {bridge})), flows);
+    }
+    return {};
+}
+
 Result<Snapshot> dump_bridge(instance::Control& from, const std::string& bridge) {
     openflow::Connection* connection = TRY(from.openflow(bridge));
     FlowReader reader = TRY(FlowReader::open(*connection));
     std::vector<Flow> flows = TRY(reader.read_all(*connection));
+    TRY(restore_actions(from, bridge, reader, flows));
     Snapshot snapshot;
     snapshot.reserve(flows.size());
     for (Flow& flow : flows) {
@@ -284,9 +293,11 @@ Status Flows::update_bridge(instance::Control& from, const std::string& bridge, 
     }
     // New flows come after those that were there, in the order of the events.
     uint64_t next_place = place_after(std::span(last).subspan(begin, end - begin));
+    std::vector<Flow> flows = TRY(reader->read(*connection, reread));
+    TRY(restore_actions(from, bridge, *reader, flows));
     Snapshot now;
     auto event = reread.begin();
-    for (Flow& flow : TRY(reader->read(*connection, reread))) {
+    for (Flow& flow : flows) {
         event = std::find_if(event, reread.end(), [&](const FlowEvent& e) { return e.key == flow.key; });
         flow.place = next_place + event->place;
         now.push_back(to_entry(bridge, std::move(flow)));

@@ -1,8 +1,10 @@
 // TLV maps, meters, groups and flows between two real switches.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <fstream>
+#include <regex>
 #include <sstream>
 #include <thread>
 
@@ -510,6 +512,63 @@ TEST_F(OpenflowState, ATlvMappingThatIsGoneTakesItsFlowsAlong) {
     switch_a_.ofctl("add-flow", "br0", {"table=0,tun_metadata3=5,actions=drop"});
     copy(a_, b_);
     EXPECT_EQ(differences("br0"), "");
+}
+
+// OpenFlow 1.5 tells of the first ones something else than what they do, or what it does not take back.
+TEST_F(OpenflowState, ActionsOfOpenflow10StayWhatTheyAre) {
+    const std::vector<std::string> old_flows = {
+        "table=6,priority=1,in_port=1,actions=mod_vlan_vid:10,output:2",
+        "table=6,in_port=3,actions=mod_nw_dst:1.2.3.4",
+        "table=6,priority=2,in_port=1,idle_timeout=600,hard_timeout=700,send_flow_rem,cookie=0x77,actions=mod_vlan_pcp:3,output:2",
+        "table=6,priority=3,in_port=1,actions=mod_nw_dst:1.2.3.4,mod_tp_dst:80,output:2",
+        "table=6,priority=4,in_port=1,check_overlap,actions=dec_ttl,pop_mpls:0x0800,output:2",
+        "table=6,priority=5,in_port=1,actions=set_queue:1,enqueue:2:3,output:3",
+        "table=6,priority=6,in_port=1,tcp,actions=mod_vlan_vid:7,mod_tp_src:9,mod_nw_tos:8,output:2",
+        "table=6,priority=7,in_port=1,actions=clone(mod_vlan_vid:5,output:1),learn(table=9,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[]),output:2",
+        "table=6,priority=12,in_port=1,actions=strip_vlan,output:2",
+    };
+    const std::vector<std::string> new_flows = {
+        "table=6,priority=21,in_port=1,actions=push_vlan:0x8100,set_field:4106->vlan_vid,output:2",
+        "table=6,priority=22,in_port=1,actions=set_queue:3,output:2,pop_queue",
+        "table=6,priority=23,in_port=1,ip,actions=set_field:1.2.3.4->ip_dst,dec_ttl,write_actions(output:2)",
+    };
+    auto add = [&](const std::string& version, const std::string& flow) {
+        auto added = run_program({"ovs-ofctl", "-O" + version, "add-flow", "unix:" + switch_a_.mgmt("br0"), flow});
+        ASSERT_TRUE(added && added->exit_status == 0) << flow;
+    };
+    auto shown = [&](const DummySwitch& one, instance::Control& control) {
+        // Only the switch itself tells mod_vlan_vid from push_vlan and set_field.
+        std::vector<std::string> lines = sorted_body("\n" + std::regex_replace(*control.call("bridge/dump-flows", {"br0"}),
+                                                                               std::regex("duration=.*, n_bytes=[0-9]*, "), ""));
+        for (const char* version : {"OpenFlow10", "OpenFlow15"}) {
+            auto told = run_program({"ovs-ofctl", std::string("-O") + version, "dump-flows", "--no-stats", "unix:" + one.mgmt("br0"), "table=6"});
+            std::ranges::copy(sorted_body("\n" + told->standard_output), std::back_inserter(lines));
+        }
+        return lines;
+    };
+    for (const auto& flow : old_flows) {
+        add("OpenFlow10", flow);
+    }
+    for (const auto& flow : new_flows) {
+        add("OpenFlow15", flow);
+    }
+    auto before = shown(switch_a_, a_);
+    EXPECT_THAT(before, testing::Contains(testing::HasSubstr("actions=mod_vlan_vid:10,output:2")));
+    EXPECT_THAT(before, testing::Contains(testing::HasSubstr("actions=push_vlan:0x8100,set_field:4106->vlan_vid,output:2")));
+    copy(a_, b_);
+    EXPECT_EQ(shown(switch_b_, b_), before);
+    copy(b_, a_);
+    EXPECT_EQ(shown(switch_a_, a_), before);
+
+    expect_ok(flows_->follow(a_));
+    Snapshot source = value_of(flows_->dump(a_));
+    add("OpenFlow10", "table=6,priority=1,in_port=1,actions=mod_vlan_vid:11,output:2");
+    Snapshot now = value_of(flows_->changed_since(a_, source));
+    auto changes = state::diff(now, source);
+    ASSERT_EQ(changes.change.size(), 1u);
+    EXPECT_NE(flows_->describe(changes.change[0]).find("mod_vlan_vid:11"), std::string::npos);
+    expect_ok(flows_->load(b_, changes));
+    EXPECT_EQ(shown(switch_b_, b_), shown(switch_a_, a_));
 }
 
 TEST_F(OpenflowState, AGroupThatRefersToOneThatIsGoneIsCopied) {

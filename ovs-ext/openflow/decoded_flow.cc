@@ -1,0 +1,45 @@
+#include "base/openvswitch.h"
+
+#include "openflow/decoded_flow.h"
+
+#include "openflow/buffers.h"
+#include "openflow/old_actions.h"
+#include "openflow/oxm_match.h"
+
+namespace hitless::openflow {
+
+DecodedFlow::DecodedFlow(std::string_view message, const vl_mff_map* fields) {
+    ofpbuf_use_stub(&actions_, stub_, sizeof stub_);
+    auto old = old_actions_of(message);
+    if (!old) {
+        decode(message, fields);
+        return;
+    }
+    Buffer without(ofpbuf_clone_data(message.data(), message.size() - instructions_at(message).size()));
+    ofpmsg_update_length(without.get());
+    decode({static_cast<const char*>(without->data), without->size}, fields);
+    if (error) {
+        return;
+    }
+    ofpbuf content = ofpbuf_const_initializer(old->data(), old->size());
+    error = ofpacts_pull_openflow_actions(&content, old->size(), OFP10_VERSION, fields, &mod.ofpacts_tlv_bitmap, &actions_);
+    if (error) {
+        minimatch_destroy(&mod.match);
+    }
+    mod.ofpacts = static_cast<ofpact*>(actions_.data);
+    mod.ofpacts_len = actions_.size;
+}
+
+DecodedFlow::~DecodedFlow() {
+    if (!error) {
+        minimatch_destroy(&mod.match);
+    }
+    ofpbuf_uninit(&actions_);
+}
+
+void DecodedFlow::decode(std::string_view message, const vl_mff_map* fields) {
+    error = ofputil_decode_flow_mod(&mod, reinterpret_cast<const ofp_header*>(message.data()), OFPUTIL_P_OF15_OXM, nullptr, fields,
+                                    &actions_, OFPP_MAX, 255);
+}
+
+}  // namespace hitless::openflow
