@@ -198,7 +198,6 @@ Status AttachedPort::stitch() {
     TRY(context_.programs.put_stitch(leg_ifindex, tap->ifindex));
     TRY(context_.programs.put_stitch(tap->ifindex, leg_ifindex));
     stitched_ = {leg_ifindex, tap->ifindex};
-    TRY(in_namespace(context_.b_namespace.get(), [&] { return disable_ipv6(port_.name); }));
     Programs& programs = context_.programs;
     TRY(put_in_b(programs.b_out(), port_.name, tap->ifindex, Hook::egress, "b_out"));
     TRY(put_in_b(programs.stitch(), far, leg_ifindex, Hook::ingress, "stitch_leg"));
