@@ -6,35 +6,37 @@ namespace hitless::openflow {
 
 namespace {
 
-// Of those for which ofpacts_check() looks at the match, and those that OpenFlow 1.0 has in another form.
+// Those for which ofpacts_check() does not look at the match, and which OpenFlow 1.0 does not have in another form.
 bool is_plain(const ofpact* action) {
     switch (action->type) {
     case OFPACT_SET_FIELD:
+        return ofpact_get_mf_dst(action)->prereqs == MFP_NONE;
     case OFPACT_REG_MOVE:
-        return ofpact_get_mf_dst(action)->prereqs == MFP_NONE &&
-               (action->type != OFPACT_REG_MOVE || ofpact_get_REG_MOVE(action)->src.field->prereqs == MFP_NONE);
-    case OFPACT_SET_VLAN_VID:
-    case OFPACT_SET_VLAN_PCP:
-    case OFPACT_STRIP_VLAN:
-    case OFPACT_PUSH_VLAN:
-    case OFPACT_SET_IPV4_SRC:
-    case OFPACT_SET_IPV4_DST:
-    case OFPACT_SET_IP_DSCP:
-    case OFPACT_SET_IP_ECN:
-    case OFPACT_SET_IP_TTL:
-    case OFPACT_SET_L4_SRC_PORT:
-    case OFPACT_SET_L4_DST_PORT:
-    case OFPACT_DEC_TTL:
-    case OFPACT_SET_MPLS_LABEL:
-    case OFPACT_SET_MPLS_TC:
-    case OFPACT_SET_MPLS_TTL:
-    case OFPACT_DEC_MPLS_TTL:
-    case OFPACT_PUSH_MPLS:
-    case OFPACT_POP_MPLS:
-    case OFPACT_POP_QUEUE:
-        return false;
-    default:
+        return ofpact_get_mf_dst(action)->prereqs == MFP_NONE && ofpact_get_REG_MOVE(action)->src.field->prereqs == MFP_NONE;
+    case OFPACT_OUTPUT:
+    case OFPACT_GROUP:
+    case OFPACT_CONTROLLER:
+    case OFPACT_BUNDLE:
+    case OFPACT_SET_ETH_SRC:
+    case OFPACT_SET_ETH_DST:
+    case OFPACT_SET_TUNNEL:
+    case OFPACT_SET_QUEUE:
+    case OFPACT_RESUBMIT:
+    case OFPACT_LEARN:
+    case OFPACT_CONJUNCTION:
+    case OFPACT_NOTE:
+    case OFPACT_CT:
+    case OFPACT_CT_CLEAR:
+    case OFPACT_NAT:
+    case OFPACT_CLONE:
+    case OFPACT_METER:
+    case OFPACT_CLEAR_ACTIONS:
+    case OFPACT_WRITE_ACTIONS:
+    case OFPACT_WRITE_METADATA:
+    case OFPACT_GOTO_TABLE:
         return true;
+    default:
+        return false;
     }
 }
 

@@ -519,6 +519,7 @@ TEST_F(OpenflowState, ActionsOfOpenflow10StayWhatTheyAre) {
     const std::vector<std::string> old_flows = {
         "table=6,priority=1,in_port=1,actions=mod_vlan_vid:10,output:2",
         "table=6,in_port=3,actions=mod_nw_dst:1.2.3.4",
+        "table=6,in_port=4,actions=fin_timeout(idle_timeout=5),output:2",
         "table=6,priority=2,in_port=1,idle_timeout=600,hard_timeout=700,send_flow_rem,cookie=0x77,actions=mod_vlan_pcp:3,output:2",
         "table=6,priority=3,in_port=1,actions=mod_nw_dst:1.2.3.4,mod_tp_dst:80,output:2",
         "table=6,priority=4,in_port=1,check_overlap,actions=dec_ttl,pop_mpls:0x0800,output:2",
