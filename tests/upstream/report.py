@@ -1,4 +1,4 @@
-"""The results of a run: what is counted, the table, the JSON document, the page for people."""
+"""The results of a run: what is counted, the table, the JSON document."""
 import json
 import re
 from dataclasses import asdict, dataclass, field
@@ -42,9 +42,13 @@ def load_known(path):
     return json.loads(path.read_text())
 
 
+def letter(verdict, repeated):
+    return {"same": "r" if repeated else ".", "known": "k", "differ": "D"}[verdict]
+
+
 def letters(result):
     """A letter for each step."""
-    return "".join({"same": "r" if cell.repeated else ".", "known": "k", "differ": "D"}[cell.verdict] for cell in result.cells)
+    return "".join(letter(cell.verdict, cell.repeated) for cell in result.cells)
 
 
 def line(result):
@@ -95,39 +99,9 @@ class Results:
 
     def document(self):
         return {
-            "suite": self.suite, "mode": self.options.mode, "step": self.options.step, "seed": self.options.seed,
+            "suite": self.suite, "source": self.source, "mode": self.options.mode, "step": self.options.step, "seed": self.options.seed,
             "from": self.options.switch or "installed", "to": self.options.to, "seconds": round(self.seconds, 1),
             "tests": len(self.tests), **{verdict: self.count(verdict) for verdict in ORDER},
             "results": [asdict(test) | {"verdict": test.verdict, "cells": [asdict(cell) | {"verdict": cell.verdict} for cell in test.cells]}
                         for test in self.tests],
         }
-
-    def markdown(self):
-        """docs/conformance.md."""
-        options = self.options
-        command = f"tests/upstream/run --mode {options.mode} --step {options.step} --seed {options.seed} --markdown docs/conformance.md"
-        tried = sum(not test.skipped for test in self.tests)
-        share = 100 * self.count("known") / tried if tried else 0
-        lines = [
-            "# Conformance", "",
-            f"Open vSwitch's own tests ({self.suite}, {self.source}) with a hitless switch-over in the middle of each.", "",
-            "```", command, "```", "",
-            f"{self.summary()}. Of the {tried} tests that pass without us {share:.1f} % are known to differ.", "",
-            "One letter for each step: `.` same, `r` same when repeated alone, `k` known to differ, `D` differs.", "",
-            "| test | steps | result |", "|---|---|---|"]
-        for test in self.tests:
-            text = f"skipped: {test.skipped}" if test.skipped else f"`{letters(test)}`"
-            lines.append(f"| {test.number}: {test.name} | {test.steps} | {text.replace('|', chr(92) + '|')} |")
-        lines += self.markdown_details()
-        return "\n".join(lines) + "\n"
-
-    def markdown_details(self):
-        lines = []
-        for verdict, title in (("differ", "What differs"), ("known", "Known differences")):
-            found = [(test, cell) for test in self.tests for cell in test.cells if cell.verdict == verdict]
-            texts = dict.fromkeys(cell.known or f"`{cell.detail}`" for _, cell in found)
-            lines += ["", f"## {title}", ""] if texts else []
-            for text in texts:
-                numbers = dict.fromkeys(str(test.number) for test, cell in found if (cell.known or f"`{cell.detail}`") == text)
-                lines.append(f"* {', '.join(numbers)}: {text}")
-        return lines
