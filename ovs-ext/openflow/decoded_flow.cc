@@ -8,7 +8,18 @@
 
 namespace hitless::openflow {
 
+namespace {
+
+// Whether a flow's actions fit its match is asked here; the library warns in the log, too, where they do not.
+bool keep_library_quiet() {
+    vlog_set_levels(vlog_module_from_name("ofp_actions"), VLF_ANY_DESTINATION, VLL_ERR);
+    return true;
+}
+
+}  // namespace
+
 DecodedFlow::DecodedFlow(std::string_view message, const vl_mff_map* fields) {
+    [[maybe_unused]] static const bool quiet = keep_library_quiet();
     ofpbuf_use_stub(&actions_, stub_, sizeof stub_);
     auto old = old_actions_of(message);
     if (!old) {

@@ -137,11 +137,6 @@ bool may_have_old_actions(std::string_view flow_mod, const vl_mff_map* fields) {
     if (instructions.find(push_and_set) != instructions.npos || instructions.find(pop_queue) != instructions.npos) {
         return true;
     }
-    // It is a question here, and nothing that an operator has to be warned of.
-    [[maybe_unused]] static const bool quiet = [] {
-        vlog_set_levels(vlog_module_from_name("ofp_actions"), VLF_ANY_DESTINATION, VLL_ERR);
-        return true;
-    }();
     return DecodedFlow(flow_mod, fields).error == OFPERR_OFPBAC_MATCH_INCONSISTENT;
 }
 

@@ -10,6 +10,8 @@
 #include "state/copy.h"
 #include "state/kinds.h"
 
+extern "C" void ofpact_dummy_enable(void);   // of libopenvswitch's private dummy.h: actions for debugging, which some tests use
+
 namespace {
 
 using namespace hitless;
@@ -33,7 +35,9 @@ Status copy(const fs::path& from_rundir, const fs::path& to_rundir) {
     auto kinds = state::all_kinds();
     std::vector<std::string> differences;
     for (auto& kind : kinds.list) {
-        auto report = TRY(state::copy_kind(*kind, from, to)).report;
+        auto copy = TRY(state::copy_kind(*kind, from, to));
+        TRY(kind->arm(from, to, copy.source, copy.target));
+        const auto& report = copy.report;
         fmt::print("{}: {} copied, {} identical, {} differing\n", kind->name(), report.copied, report.identical, report.differing);
         for (const auto& example : report.examples) {
             differences.push_back(fmt::format("{}: {}", kind->name(), example));
@@ -49,6 +53,7 @@ int main(int argc, char** argv) {
         fmt::print(stderr, "usage: {} FROM TO\n", argv[0]);
         return 2;
     }
+    ofpact_dummy_enable();
     auto status = copy(argv[1], argv[2]);
     if (!status) {
         fmt::print(stderr, "{}: {}\n", argv[0], status.error().message);
