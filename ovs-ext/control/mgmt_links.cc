@@ -34,18 +34,22 @@ bool leads_to(const std::string& link, const std::string& target) {
 // For so long a name that vanished is left alone: A may be about to bind it. A that ends leaves its clients without a socket for that long.
 constexpr std::chrono::milliseconds settling_time{50};
 
-// Makes 'name' a link to 'target'; a socket that is there (A's, new or old) moves to displaced(name).
-Status direct_away(const std::string& name, const std::string& target) {
+// Makes 'name' a link to 'target'; a socket that is there (A's, new or old) moves to displaced(name). Where nothing is there, only with
+// 'missing_too'. Returns whether it is missing still.
+Result<bool> direct_away(const std::string& name, const std::string& target, bool missing_too) {
     if (leads_to(name, target)) {
-        return {};
+        return false;
     }
-    auto here = identify(name);
+    auto here = identify(name);   // A may unlink it at any time: not asked twice
     if (!here) {
+        if (!missing_too) {
+            return true;
+        }
         // Not by rename(2), which would replace a socket that A binds just now; there is an event for that one.
         if (::symlink(target.c_str(), name.c_str()) && errno != EEXIST) {
             return make_errno_error(errno, "{}: cannot be made", name);
         }
-        return {};
+        return false;
     }
     if (here->is_socket()) {
         TRY(link_over(name, displaced(name)));
@@ -55,7 +59,8 @@ Status direct_away(const std::string& name, const std::string& target) {
     if (::symlink(target.c_str(), temporary.c_str())) {
         return make_errno_error(errno, "{}: cannot be made", temporary);
     }
-    return rename_file(temporary, name);
+    TRY(rename_file(temporary, name));
+    return false;
 }
 
 // Makes 'name' A's socket again.
@@ -98,11 +103,7 @@ class MgmtLinks::Watch {
         std::lock_guard lock(mutex_);
         bool missing = false;
         for (const auto& [name, target] : links_) {
-            if ((missing_too && !a_starts_) || identify(name)) {
-                TRY(direct_away(name, target));
-            } else {
-                missing = true;
-            }
+            missing |= TRY(direct_away(name, target, missing_too && !a_starts_));
         }
         return missing;
     }
