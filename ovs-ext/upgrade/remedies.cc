@@ -8,7 +8,11 @@
 namespace hitless::upgrade {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr int kFlipTries = 10;
+// More than an instance with a usual load needs, and little where packets wait for it in vain.
+constexpr auto kDrainLimit = 20ms;
 
 // 'side' has its packets back from the other, which had them meanwhile: its windows are old. 'side' does not check them.
 Status readmit_connections(Pair& pair, Side side) {
@@ -20,13 +24,26 @@ Status readmit_connections(Pair& pair, Side side) {
     return {};
 }
 
+// What 'side' has taken it may still send: it need not be the packets in which it has failed.
+void drain_at_once(Pair& pair, Side side) {
+    auto& sockets = side == Side::A ? pair.a_sockets : pair.b_sockets;
+    const auto& process = side == Side::A ? pair.a.process() : pair.b->process();
+    if (sockets && process.alive() && !process.stopped()) {
+        (void) sockets->drain([&]() -> Status {
+            TRY(pair.control(side).call("version", {}, kDrainLimit));
+            return {};
+        }, kDrainLimit).ok();
+    }
+}
+
 // Packets to 'side': the other has failed.
 Status toggle_at_once(Step& step, Side side) {
     auto& pair = step.pair;
     Status released;
     for (int tries = 0; tries < kFlipTries && pair.active != side; tries++) {
         if (!pair.halted) {
-            (void) halt(pair).ok();   // the last packets of the other are stuck in a queue: this one gets the rest all the same
+            (void) halt(pair).ok();   // where it fails, some are stuck in a queue: this one gets the rest all the same
+            drain_at_once(pair, other(side));
         }
         auto report = release(step, side);
         released = report ? Status() : report.error();
