@@ -4,7 +4,6 @@
 
 #include "openflow/buffers.h"
 #include "openflow/old_actions.h"
-#include "openflow/oxm_match.h"
 
 namespace hitless::openflow {
 
@@ -26,9 +25,8 @@ DecodedFlow::DecodedFlow(std::string_view message, const vl_mff_map* fields) {
         decode(message, fields);
         return;
     }
-    Buffer without(ofpbuf_clone_data(message.data(), message.size() - instructions_at(message).size()));
-    ofpmsg_update_length(without.get());
-    decode({static_cast<const char*>(without->data), without->size}, fields);
+    bare_ = with_instructions(message, {});
+    decode(bare_, fields);
     if (error) {
         return;
     }
@@ -46,6 +44,15 @@ DecodedFlow::~DecodedFlow() {
         minimatch_destroy(&mod.match);
     }
     ofpbuf_uninit(&actions_);
+}
+
+std::string key_of(const minimatch& match, uint16_t priority, uint8_t table) {
+    ofputil_flow_mod mod{};
+    mod.match = match;
+    mod.priority = priority;
+    mod.table_id = table;
+    mod.command = OFPFC_ADD;
+    return flow_key(to_bytes(ofputil_encode_flow_mod(&mod, OFPUTIL_P_OF15_OXM)));
 }
 
 void DecodedFlow::decode(std::string_view message, const vl_mff_map* fields) {

@@ -1,6 +1,7 @@
 // A flow mod as libopenvswitch decodes it. For .cc files of this folder, which include base/openvswitch.h first.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "openflow/flow_table.h"
@@ -20,8 +21,12 @@ struct DecodedFlow {
   private:
     void decode(std::string_view message, const vl_mff_map* fields);
 
+    std::string bare_;   // the message without old actions
     ofpbuf actions_;
     uint64_t stub_[256];
 };
+
+// What names a flow, however its match was written: as libopenvswitch writes it.
+std::string key_of(const minimatch& match, uint16_t priority, uint8_t table);
 
 }  // namespace hitless::openflow

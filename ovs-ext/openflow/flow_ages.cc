@@ -3,8 +3,7 @@
 #include "openflow/flow_ages.h"
 
 #include "openflow/buffers.h"
-#include "openflow/flow_table.h"
-#include "openflow/oxm_match.h"
+#include "openflow/decoded_flow.h"
 
 namespace hitless::openflow {
 
@@ -19,19 +18,9 @@ Message all_flows_request() {
     return to_message(ofputil_encode_flow_stats_request(&request, OFPUTIL_P_OF10_NXM_TID));
 }
 
-// As libopenvswitch writes it.
-std::string key_of(const minimatch& match, uint16_t priority, uint8_t table) {
-    ofputil_flow_mod mod{};
-    mod.match = match;
-    mod.priority = priority;
-    mod.table_id = table;
-    mod.command = OFPFC_ADD;
-    return flow_key(to_bytes(ofputil_encode_flow_mod(&mod, OFPUTIL_P_OF15_OXM)));
-}
-
 // The key of a flow of which OpenFlow 1.0 tells 'statistics' and 'match' (NXM); empty where it cannot be understood. The actions
 // are left out: some cannot be told in OpenFlow 1.0.
-std::string key_of(nx_flow_stats statistics, std::string_view match) {
+std::string nxm_key(nx_flow_stats statistics, std::string_view match) {
     Buffer reply(ofpraw_alloc_xid(OFPRAW_NXST_FLOW_REPLY, OFP10_VERSION, 0, 0));
     statistics.length = htons(sizeof statistics + match.size());
     ofpbuf_put(reply.get(), &statistics, sizeof statistics);
@@ -69,7 +58,7 @@ bool add_ages(const Message& reply, std::unordered_map<std::string, uint32_t>& a
             return false;
         }
         if (flow.hard_timeout && flow.hard_age) {   // that plus one; zero: not known
-            ages.insert_or_assign(key_of(flow, rest.substr(sizeof flow, match)), ntohs(flow.hard_age) - 1);
+            ages.insert_or_assign(nxm_key(flow, rest.substr(sizeof flow, match)), ntohs(flow.hard_age) - 1);
         }
         rest.remove_prefix(length);
     }
@@ -91,19 +80,8 @@ Result<std::unordered_map<std::string, uint32_t>> read_hard_ages(const std::stri
 }
 
 std::string age_key(std::string_view flow_mod) {
-    constexpr size_t match_offset = sizeof(ofp_header) + sizeof(ofp11_flow_mod);
-    std::string_view match = match_at(flow_mod.substr(match_offset));
-    Buffer request(ofpbuf_clone_data(flow_mod.data(), match_offset + match.size()));   // without its instructions
-    ofpmsg_update_length(request.get());
-    Buffer no_actions(ofpbuf_new(0));
-    ofputil_flow_mod mod{};
-    if (ofputil_decode_flow_mod(&mod, static_cast<const ofp_header*>(request->data), OFPUTIL_P_OF15_OXM, nullptr, nullptr,
-                                no_actions.get(), OFPP_MAX, 255)) {
-        return {};
-    }
-    std::string key = key_of(mod.match, mod.priority, mod.table_id);
-    minimatch_destroy(&mod.match);
-    return key;
+    DecodedFlow flow(with_instructions(flow_mod, {}), nullptr);
+    return flow.error ? "" : key_of(flow.mod.match, flow.mod.priority, flow.mod.table_id);
 }
 
 }  // namespace hitless::openflow

@@ -7,7 +7,6 @@
 #include "openflow/instructions.h"
 #include "openflow/old_actions.h"
 #include "openflow/oxm_match.h"
-#include "openflow/table_population.h"
 #include "openflow/tlv_fields.h"
 
 namespace hitless::openflow {
@@ -173,19 +172,18 @@ Result<FlowReader> FlowReader::open(Connection& connection) {
 }
 
 Result<std::vector<Flow>> FlowReader::read_all(Connection& connection) const {
-    std::vector<uint8_t> tables;
-    for (const auto& table : TRY(read_table_population(connection)).tables) {
-        tables.push_back(table.id);
-    }
-    return read_tables(connection, tables);
+    return read_tables(connection, TRY(read_table_population(connection)).tables);
 }
 
-Result<std::vector<Flow>> FlowReader::read_tables(Connection& connection, std::span<const uint8_t> tables) const {
+Result<std::vector<Flow>> FlowReader::read_tables(Connection& connection, std::span<const TablePopulation::Table> tables) const {
     std::vector<Message> requests;
-    for (uint8_t table : tables) {
-        requests.push_back(flow_request(table, 0, 0, any_match()));
+    size_t expected = 0;
+    for (const auto& table : tables) {
+        requests.push_back(flow_request(table.id, 0, 0, any_match()));
+        expected += table.flows;
     }
     std::vector<Flow> flows;
+    flows.reserve(expected);
     CanonicalInstructions instructions(fields_.get());
     size_t table = 0, sorted = 0;
     auto sort_table = [&] {
@@ -277,6 +275,17 @@ Result<std::vector<FlowEvent>> FlowReader::events(std::span<const uint8_t> updat
         rest.remove_prefix(length);
     }
     return events;
+}
+
+std::string_view instructions_at(std::string_view flow_mod) {
+    return flow_mod.substr(match_offset + match_at(flow_mod.substr(match_offset)).size());
+}
+
+std::string with_instructions(std::string_view flow_mod, std::string_view instructions) {
+    std::string changed(flow_mod.substr(0, flow_mod.size() - instructions_at(flow_mod).size()));
+    changed.append(instructions);
+    set_length(changed);
+    return changed;
 }
 
 std::string flow_key(std::string_view flow_mod) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "openflow/connection.h"
+#include "openflow/table_population.h"
 
 struct vl_mff_map;
 
@@ -57,7 +58,7 @@ class FlowReader {
     Result<std::vector<Flow>> read_all(Connection& connection) const;
 
     // The same of some tables, which are in order.
-    Result<std::vector<Flow>> read_tables(Connection& connection, std::span<const uint8_t> tables) const;
+    Result<std::vector<Flow>> read_tables(Connection& connection, std::span<const TablePopulation::Table> tables) const;
 
     // The flows of these 'events' (Changed; the keys differ) that there are now, sorted by key.
     Result<std::vector<Flow>> read(Connection& connection, std::span<const FlowEvent> events) const;
@@ -80,6 +81,10 @@ class FlowReader {
     };
     std::unique_ptr<vl_mff_map, Destroy> fields_;   // null: no TLV map
 };
+
+// The part of a flow mod that comes after its match, and the flow mod with another in its place.
+std::string_view instructions_at(std::string_view flow_mod);
+std::string with_instructions(std::string_view flow_mod, std::string_view instructions);
 
 // The key of the flow that a flow mod makes.
 std::string flow_key(std::string_view flow_mod);

@@ -57,13 +57,12 @@ Instructions CanonicalInstructions::of(std::string_view instructions) {
 void CanonicalInstructions::canonicalize(Remembered& one) {
     ofpbuf content = ofpbuf_const_initializer(one.given.data(), one.given.size());
     uint64_t tlv_fields = 0;
+    one.plain = true;
     ofpbuf_clear(actions_.get());
     if (ofpacts_pull_openflow_instructions(&content, one.given.size(), OFP15_VERSION, fields_, &tlv_fields, actions_.get())) {
         one.canonical = one.given;
-        one.plain = true;
         return;
     }
-    one.plain = true;
     const ofpact* action;
     OFPACT_FOR_EACH_FLATTENED (action, static_cast<const ofpact*>(actions_->data), actions_->size) {
         one.plain = one.plain && is_plain(action);

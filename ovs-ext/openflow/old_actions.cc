@@ -7,13 +7,10 @@
 #include "openflow/buffers.h"
 #include "openflow/decoded_flow.h"
 #include "openflow/flow_ages.h"
-#include "openflow/oxm_match.h"
 
 namespace hitless::openflow {
 
 namespace {
-
-constexpr size_t match_offset = sizeof(ofp_header) + sizeof(ofp11_flow_mod);
 
 // An experimenter instruction (OpenFlow 1.5.1 section 7.2.5) of an experimenter that does not exist. Actions follow.
 struct OldActions {
@@ -55,14 +52,7 @@ struct ParsedFlow {
             std::free(const_cast<ofpact*>(mod.ofpacts));
         }
     }
-    std::string key() const {
-        ofputil_flow_mod bare{};
-        bare.match = mod.match;
-        bare.priority = mod.priority;
-        bare.table_id = mod.table_id;
-        bare.command = OFPFC_ADD;
-        return age_key(to_bytes(ofputil_encode_flow_mod(&bare, OFPUTIL_P_OF15_OXM)));
-    }
+    std::string key() const { return key_of(mod.match, mod.priority, mod.table_id); }
 };
 
 // Of "table_id=6, duration=1s, n_packets=0, n_bytes=0, priority=1,in_port=1,actions=mod_vlan_vid:10" what ovs-ofctl takes; of table 0
@@ -77,13 +67,10 @@ std::string flow_text(std::string_view line) {
     return line.starts_with(table) ? "table=" + std::string(line.substr(table.size(), line.find(',') - table.size() + 1)) + text : text;
 }
 
-void replace_instructions(std::string& flow_mod, std::string_view actions) {
+std::string instruction_of(std::string_view actions) {
     OldActions header;
     header.length = htons(sizeof header + actions.size());
-    flow_mod.resize(flow_mod.size() - instructions_at(flow_mod).size());
-    flow_mod.append(reinterpret_cast<const char*>(&header), sizeof header).append(actions);
-    uint16_t length = htons(flow_mod.size());
-    std::memcpy(flow_mod.data() + offsetof(ofp_header, length), &length, sizeof length);
+    return std::string(reinterpret_cast<const char*>(&header), sizeof header).append(actions);
 }
 
 // 'actions' are what the switch itself says that the flow has. OpenFlow 1.0 has to tell of them where 1.5 does not allow what it tells, or
@@ -94,15 +81,11 @@ void restore(Flow& flow, const ofpact* actions, size_t length, const vl_mff_map*
                              : !ofpacts_equal_stringwise(actions, length, told.mod.ofpacts, told.mod.ofpacts_len) &&
                                    bytes_of(write(actions, length, OFP15_VERSION)) == instructions_at(flow.flow_mod);
     if (differ) {
-        replace_instructions(flow.flow_mod, bytes_of(write(actions, length, OFP10_VERSION)));
+        flow.flow_mod = with_instructions(flow.flow_mod, instruction_of(bytes_of(write(actions, length, OFP10_VERSION))));
     }
 }
 
 }  // namespace
-
-std::string_view instructions_at(std::string_view flow_mod) {
-    return flow_mod.substr(match_offset + match_at(flow_mod.substr(match_offset)).size());
-}
 
 std::optional<std::string_view> old_actions_of(std::string_view flow_mod) {
     std::string_view instructions = instructions_at(flow_mod);

@@ -16,9 +16,6 @@
 
 namespace hitless::openflow {
 
-// The part of a flow mod (Flow::flow_mod) that comes after its match.
-std::string_view instructions_at(std::string_view flow_mod);
-
 // The actions of OpenFlow 1.0 that a Flow has; none: it has instructions of OpenFlow 1.5.
 std::optional<std::string_view> old_actions_of(std::string_view flow_mod);
 

@@ -127,7 +127,7 @@ Result<Snapshot> Conntrack::dump(instance::Control& from) {
         }
         snapshot.push_back(to_entry(connection));
     }));
-    std::sort(snapshot.begin(), snapshot.end(), by_key);
+    sort_by_key(snapshot);
     // A connection that was made anew while it was printed is there twice.
     auto same_key = [](const Entry& a, const Entry& b) { return a.key == b.key; };
     snapshot.erase(std::unique(snapshot.begin(), snapshot.end(), same_key), snapshot.end());
@@ -345,7 +345,7 @@ Status Conntrack::settle(instance::Control& active, bool look) {
         for (uint16_t zone : zones) {
             TRY(reader_.read_zone(active, zone, [&](const Connection& connection) { dumped.push_back(to_entry(connection)); }));
         }
-        std::sort(dumped.begin(), dumped.end(), by_key);
+        sort_by_key(dumped);
         copies_->forget_ended(active.side(), zones, dumped);
     }
     // Connections with numbers have their windows from their own packets by now.

@@ -64,7 +64,7 @@ Result<Snapshot> ConntrackSettings::dump(instance::Control& from) {
     std::string maxconns = TRY(from.call("dpctl/ct-get-maxconns"));
     settings.push_back({std::string(maxconns_key), std::string(trim(maxconns))});
     settings.push_back({std::string(sequence_check_key), std::string(TRY(check_->wanted(from)) ? enabled : disabled)});
-    std::sort(settings.begin(), settings.end(), [](const Entry& a, const Entry& b) { return a.key < b.key; });
+    sort_by_key(settings);
     return settings;
 }
 

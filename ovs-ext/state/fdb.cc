@@ -106,7 +106,7 @@ Result<Snapshot> Fdb::dump(instance::Control& from) {
             snapshot.push_back(to_entry(entry));
         }
     }
-    std::sort(snapshot.begin(), snapshot.end(), [](const Entry& a, const Entry& b) { return a.key < b.key; });
+    sort_by_key(snapshot);
     return snapshot;
 }
 

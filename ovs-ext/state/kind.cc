@@ -30,6 +30,10 @@ Changes diff_by(const Snapshot& from, const Snapshot& to, Same same) {
 
 }  // namespace
 
+void sort_by_key(Snapshot& snapshot) {
+    std::ranges::sort(snapshot, {}, &Entry::key);
+}
+
 Changes diff(const Snapshot& from, const Snapshot& to) {
     return diff_by(from, to, [](const Entry& f, const Entry& t) { return f.value == t.value; });
 }

@@ -36,6 +36,8 @@ struct Entry {
 // All entries of a kind, sorted by key, keys unique.
 using Snapshot = std::vector<Entry>;
 
+void sort_by_key(Snapshot& snapshot);
+
 // What makes one snapshot out of another.
 struct Changes {
     Snapshot add;       // missing

@@ -88,7 +88,7 @@ Result<Snapshot> RouteRules::dump(instance::Control& from) {
             snapshot.push_back(to_entry(rule));
         }
     }
-    std::sort(snapshot.begin(), snapshot.end(), [](const Entry& a, const Entry& b) { return a.key < b.key; });
+    sort_by_key(snapshot);
     snapshot.erase(std::unique(snapshot.begin(), snapshot.end()), snapshot.end());
     return snapshot;
 }

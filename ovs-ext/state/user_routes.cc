@@ -137,7 +137,7 @@ Result<Snapshot> UserRoutes::dump(instance::Control& from) {
     for (const UserRoute& route : TRY(read_routes(from))) {
         snapshot.push_back(to_entry(route));
     }
-    std::sort(snapshot.begin(), snapshot.end(), [](const Entry& a, const Entry& b) { return a.key < b.key; });
+    sort_by_key(snapshot);
     return snapshot;
 }
 

@@ -134,18 +134,14 @@ Status run_hold(Step& step, Side from) {
         FAULT_POINT("hold.cut-off");
         TRY(load_delta(step, from, false));   // what is brought over now need not be in the hold
         TRY(arm(step, from));
-        auto& sockets = from == Side::A ? *pair.a_sockets : *pair.b_sockets;
-        TRY(wait_until_quiet(sockets, from));
+        TRY(wait_until_quiet(from == Side::A ? *pair.a_sockets : *pair.b_sockets, from));
         if (from == Side::A) {
             (void) pair.b->process().set_nice(pair.a.started_as().scheduling.nice).ok();   // on a busy host it would take fewer packets than A
         }
         TRY(halt(pair));
         FAULT_POINT("hold.halted");
         auto halted = duration_cast<microseconds>(Clock::now() - pair.halted_at);
-        TRY(sockets.drain([&]() -> Status {
-            TRY(pair.control(from).call("version", {}, kDrainLimit));
-            return {};
-        }, kDrainLimit, [&pair] { return check_room(pair); }));
+        TRY(drain(pair, from, kDrainLimit, [&pair] { return check_room(pair); }));
         auto drained = duration_cast<microseconds>(Clock::now() - pair.halted_at);
         return fmt::format("receipt halted in {} us, drained {} us after the halt began", halted.count(), drained.count());
     });

@@ -26,13 +26,10 @@ Status readmit_connections(Pair& pair, Side side) {
 
 // What 'side' has taken it may still send: it need not be the packets in which it has failed.
 void drain_at_once(Pair& pair, Side side) {
-    auto& sockets = side == Side::A ? pair.a_sockets : pair.b_sockets;
+    bool known = side == Side::A ? pair.a_sockets.has_value() : pair.b_sockets.has_value();
     const auto& process = side == Side::A ? pair.a.process() : pair.b->process();
-    if (sockets && process.alive() && !process.stopped()) {
-        (void) sockets->drain([&]() -> Status {
-            TRY(pair.control(side).call("version", {}, kDrainLimit));
-            return {};
-        }, kDrainLimit).ok();
+    if (known && process.alive() && !process.stopped()) {
+        (void) drain(pair, side, kDrainLimit).ok();
     }
 }
 

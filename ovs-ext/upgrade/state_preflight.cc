@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "openflow/flow_table.h"
-#include "openflow/table_population.h"
 #include "state/conntrack_parser.h"
 #include "state/text.h"
 #include "state/user_routes.h"
@@ -21,13 +20,13 @@ constexpr const char* kHelperLoss = "a data connection that is announced but not
 
 // Of a bridge of a switch that has connections.
 Status examine_flows(openflow::Connection& bridge, Findings& findings) {
-    std::vector<uint8_t> tables;
+    std::vector<openflow::TablePopulation::Table> tables;
     std::vector<int> left_out;
     for (const auto& table : TRY(openflow::read_table_population(bridge)).tables) {
         if (table.flows > many_flows) {
             left_out.push_back(table.id);
         } else {
-            tables.push_back(table.id);
+            tables.push_back(table);
         }
     }
     auto flows = TRY(TRY(openflow::FlowReader::open(bridge)).read_tables(bridge, tables));

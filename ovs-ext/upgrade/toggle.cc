@@ -115,6 +115,14 @@ Status cut_off(Step& step, Side from) {
     return {};
 }
 
+Status drain(Pair& pair, Side side, std::chrono::milliseconds limit, const std::function<Status()>& go_on) {
+    auto& sockets = side == Side::A ? *pair.a_sockets : *pair.b_sockets;
+    return sockets.drain([&]() -> Status {
+        TRY(pair.control(side).call("version", {}, limit));
+        return {};
+    }, limit, go_on);
+}
+
 Status halt(Pair& pair) {
     if (!pair.halt_lock.owns_lock()) {
         pair.halt_lock = std::unique_lock(pair.steering_mutex);

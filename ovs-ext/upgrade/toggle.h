@@ -11,6 +11,9 @@ namespace hitless::upgrade {
 // the other does not get: those who come back wait for direct_clients().
 Status cut_off(Step& step, Side from);
 
+// Waits until 'side', whose sockets are known, has processed all that it has taken: ProcessSockets::drain().
+Status drain(Pair& pair, Side side, std::chrono::milliseconds limit, const std::function<Status()>& go_on = [] { return Status(); });
+
 // New packets wait, until release() or the deadline of the pair's settings.
 Status halt(Pair& pair);
 // To 'to', which is the active side then. An Error: the packets may be there all the same, too late, or not all of the held ones.
