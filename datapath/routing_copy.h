@@ -4,8 +4,10 @@
 // of one of its devices, and finds the way to a tunnel's other end in the routing table of its own namespace. That B's network stack
 // neither answers nor sends with these addresses is the work of b_in, b_out and stitch (datapath/bpf/steer.bpf.c).
 //
-// Copied are the addresses, the MAC address, and the unicast routes of the main table that leave by the tap. Not copied: routes
-// over several gateways, and other tables; ovs-vswitchd does not use them either.
+// Copied are the addresses, the MAC address, and the unicast routes of all tables that leave by the tap: ovs-vswitchd takes those of
+// any table for its own, whatever the rules say (route_table_parse() in lib/route-table.c in OVS 3.1 does not look at the table), and
+// where tables differ on a destination the one that the kernel lists last, which is the same in both namespaces. Not copied: routes
+// over several gateways, and rules (ip rule); ovs-vswitchd does not use them either.
 #pragma once
 
 #include <functional>

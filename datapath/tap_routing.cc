@@ -66,8 +66,8 @@ Tap make_tap(rtnl_link* link) {
 
 // None where it is of no use to a tunnel: see RoutingCopy.
 const rtnl_nexthop* usable_nexthop(rtnl_route* route) {
-    bool usable = rtnl_route_get_table(route) == RT_TABLE_MAIN && rtnl_route_get_type(route) == RTN_UNICAST &&
-                  !(rtnl_route_get_flags(route) & RTM_F_CLONED) && rtnl_route_get_nnexthops(route) == 1;
+    bool usable = rtnl_route_get_type(route) == RTN_UNICAST && !(rtnl_route_get_flags(route) & RTM_F_CLONED) &&
+                  rtnl_route_get_nnexthops(route) == 1;
     return usable ? rtnl_route_nexthop_n(route, 0) : nullptr;
 }
 
@@ -75,6 +75,7 @@ TapRoute make_route(rtnl_route* route) {
     rtnl_nexthop* hop = rtnl_route_nexthop_n(route, 0);
     TapRoute result;
     result.family = rtnl_route_get_family(route);
+    result.table = rtnl_route_get_table(route);
     result.gateway = text(rtnl_route_nh_get_gateway(hop));
     result.destination = text(rtnl_route_get_dst(route));
     result.source = text(rtnl_route_get_pref_src(route));
@@ -104,7 +105,7 @@ Result<AddressObject> make_object(const Tap& tap, const TapAddress& address) {
 Result<RouteObject> make_object(const Tap& tap, const TapRoute& route) {
     RouteObject object(rtnl_route_alloc());
     rtnl_route_set_family(object.get(), static_cast<uint8_t>(route.family));
-    rtnl_route_set_table(object.get(), RT_TABLE_MAIN);
+    rtnl_route_set_table(object.get(), route.table);
     rtnl_route_set_type(object.get(), RTN_UNICAST);
     rtnl_route_set_dst(object.get(), TRY(parse(route.destination, route.family)).get());
     rtnl_route_set_scope(object.get(), route.scope);
@@ -127,7 +128,8 @@ Result<RouteObject> make_object(const Tap& tap, const TapRoute& route) {
 }
 
 std::string words(const TapRoute& route) {
-    return "route to " + route.destination + (route.gateway.empty() ? "" : " via " + route.gateway);
+    return "route to " + route.destination + (route.gateway.empty() ? "" : " via " + route.gateway) +
+           (route.table == RT_TABLE_MAIN ? "" : fmt::format(" in table {}", route.table));
 }
 
 Status outcome(int error, int harmless, const std::string& name, const std::string& what) {

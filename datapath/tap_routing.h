@@ -24,6 +24,7 @@ struct TapAddress {
 struct TapRoute {
     std::string gateway;            // empty: none
     int family = 0;
+    uint32_t table = 0;             // RT_TABLE_MAIN...
     std::string destination;        // "10.0.0.0/24", "default"
     std::string source;             // preferred source address; empty: none
     uint32_t priority = 0;
@@ -37,7 +38,7 @@ struct Tap {
     bool up = false;
     std::array<uint8_t, 6> mac{};
     std::set<TapAddress> addresses;
-    std::set<TapRoute> routes;      // unicast, of the main table, over this tap alone
+    std::set<TapRoute> routes;      // unicast, over this tap alone
 };
 
 // Errors name the device and what could not be set.
