@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fmt/ranges.h>
+
+#include "pausing_controller.h"
 #include "recording_controller.h"
 #include "upgrade_lab.h"
 
@@ -181,6 +184,29 @@ TEST_F(Controllers, TimedFlowsComeBackFromBWhereItLives) {
     std::this_thread::sleep_for(1500ms);
     EXPECT_EQ(lab.flows("br3", "8"), 1u);
     EXPECT_TRUE(eventually([&] { return lab.flows("br3", "8") == 0; }, 8s));
+}
+
+TEST_F(Controllers, HaveAPausedPacketGoOnAtTheNextInstanceWithItsRegistersAndStack) {
+    for (const auto& flow : test::pausing_flows) {
+        lab.ofctl({"add-flow", "br3", flow});
+    }
+    auto pause = [&] { return test::PausingController(lab.path("run/br3.mgmt"), openflow::Version::openflow15).pause(); };
+    auto expect_to_go_on = [&](const openflow::Message& paused, const std::string& where) {
+        ASSERT_FALSE(paused.empty()) << where;
+        auto met = [&] { return lab.ofctl({"dump-flows", "br3", "cookie=0x70/-1"}); };
+        EXPECT_THAT(met(), HasSubstr("n_packets=0,")) << where;
+        lab.hitless({"hitless/resume", "br3", fmt::format("{:02x}", fmt::join(paused, ""))});
+        EXPECT_TRUE(eventually([&] { return met().find("n_packets=1,") != std::string::npos; })) << where << ": " << met();
+    };
+    auto on_a = pause();
+    lab.hitless({"hitless/failover", from_new()});
+    expect_to_go_on(on_a, "B");
+    auto on_b = pause();
+    lab.hitless({"hitless/return"});
+    expect_to_go_on(on_b, "A");
+    on_a = pause();
+    lab.hitless({"hitless/upgrade", from_new(), "--soak=1"});
+    expect_to_go_on(on_a, "the new A");
 }
 
 }  // namespace
