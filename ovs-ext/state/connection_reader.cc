@@ -9,9 +9,6 @@ namespace hitless::state {
 
 namespace {
 
-// Fewer than these stall nobody for longer than 20 ms.
-constexpr size_t many_connections = 3000;
-
 // Walking over a connection costs 0.25 us: 40 million are 10 s of the instance's time in all.
 constexpr size_t most_walked = 40'000'000;
 
@@ -45,7 +42,7 @@ Result<bool> ConnectionReader::slices_pay(instance::Control& from) {
         return false;
     }
     size_t connections = TRY(count_connections(from));
-    if (connections < many_connections) {
+    if (connections < many) {
         return false;
     }
     if (hints_) {

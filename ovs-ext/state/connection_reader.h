@@ -22,6 +22,9 @@ class ConnectionReader {
     using Hints = std::function<std::set<uint16_t>()>;   // zones that may be in use; asked once, when they are first needed
     using Each = std::function<void(const Connection&)>;
 
+    // Fewer than these stall nobody for longer than 20 ms when they are read in one request.
+    static constexpr size_t many = 3000;
+
     explicit ConnectionReader(Hints hints) : hints_(std::move(hints)) {}
 
     // Calls 'each' for every connection, at least once. A connection that begins or ends meanwhile may be missing.

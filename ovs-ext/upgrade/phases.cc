@@ -1,10 +1,20 @@
 #include "upgrade/phases.h"
 
+#include <algorithm>
+
 namespace hitless::upgrade {
 
 void Step::warn(const std::string& text) {
-    (void) journal.warning(text).ok();   // it is in the summary all the same
-    update([&](Summary& summary) { summary.warnings.push_back(text); });
+    bool is_new = false;
+    update([&](Summary& summary) {
+        is_new = std::ranges::find(summary.warnings, text) == summary.warnings.end();
+        if (is_new) {
+            summary.warnings.push_back(text);
+        }
+    });
+    if (is_new) {
+        (void) journal.warning(text).ok();   // it is in the summary all the same
+    }
 }
 
 Status Step::enter_role(Side side, const std::string& role) {

@@ -25,7 +25,7 @@ struct Step {
     const Site::Update& update;
 
     Agent& agent(Side side) { return side == Side::A ? a : b; }
-    // In the summary and in the journal.
+    // In the summary and in the journal; what is said again, once.
     void warn(const std::string& text);
     // In the journal: 'side', which has a process, is now "active", "standby" or "frozen".
     Status enter_role(Side side, const std::string& role);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "openflow/flow_table.h"
+#include "state/connection_reader.h"
 #include "state/conntrack_parser.h"
 #include "state/text.h"
 #include "state/user_routes.h"
@@ -56,14 +57,41 @@ Result<size_t> expected_connections(instance::Control& of) {
     return expected;
 }
 
+Result<std::set<std::string>> unknown_words(instance::Control& of, size_t connections) {
+    std::set<std::string> words;
+    if (connections >= state::ConnectionReader::many) {
+        return words;
+    }
+    state::ConnectionReader reader({});
+    reader.hurry();   // one request for all
+    TRY(reader.read(of, [&](const state::Connection& connection) {
+        if (!connection.unknown.empty()) {
+            words.insert(connection.unknown);
+        }
+    }));
+    return words;
+}
+
+std::string warn_of_unknown_word(Side of, const std::string& word) {
+    return fmt::format("conntrack: {} says of connections what ovs-hitless does not know: '{}' (ovs-appctl dpctl/dump-conntrack -m); it is not "
+                       "carried", to_string(of), word);
+}
+
 Result<Findings> examine_state(instance::Control& a) {
     Findings findings;
     if (auto routes = state::UserRoutes().dump(a); !routes) {
         findings.refusals.push_back(routes.error().message);
     }
     auto bridges = a.bridges();
-    if (bridges.empty() || !TRY(state::parse_connection_count(TRY(a.call("dpctl/ct-get-nconns"))))) {
+    if (bridges.empty()) {
         return findings;
+    }
+    size_t connections = TRY(state::parse_connection_count(TRY(a.call("dpctl/ct-get-nconns"))));
+    if (!connections) {
+        return findings;
+    }
+    for (const auto& word : TRY(unknown_words(a, connections))) {
+        findings.warnings.push_back(warn_of_unknown_word(a.side(), word));
     }
     for (const auto& bridge : bridges) {
         TRY(examine_flows(*TRY(a.openflow(bridge)), findings));

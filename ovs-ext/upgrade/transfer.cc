@@ -6,6 +6,7 @@
 #include "upgrade/phases.h"
 #include "upgrade/probe.h"
 #include "upgrade/sequences.h"
+#include "upgrade/state_preflight.h"
 
 namespace hitless::upgrade {
 namespace {
@@ -26,8 +27,7 @@ void warn_of_connections(Step& step, Side to) {
                               uncarried.helpers, uncarried.related, to_string(to)));
     }
     for (const auto& word : uncarried.unknown) {
-        step.warn(fmt::format("conntrack: {} says of connections what ovs-hitless does not know: '{}' (ovs-appctl dpctl/dump-conntrack -m); "
-                              "it is not carried", to_string(other(to)), word));
+        step.warn(warn_of_unknown_word(other(to), word));
     }
 }
 

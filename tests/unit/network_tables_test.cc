@@ -98,6 +98,20 @@ TEST(StatePreflight, CountsExpectedConnectionsWhereTheVersionShowsThem) {
     EXPECT_EQ(*upgrade::expected_connections(of_newer), 2u);
 }
 
+TEST(StatePreflight, NamesWordsOfConnectionsThatNobodyHereKnows) {
+    const std::string dump = "dpctl/dump-conntrack -m -s", tuples = "orig=(src=1.1.1.1,dst=2.2.2.2,sport=1,dport=2),"
+                                                                     "reply=(src=2.2.2.2,dst=1.1.1.1,sport=2,dport=1)";
+    FakeSwitch later(FakeSwitch::Answers{{dump, "udp," + tuples + ",timeout=3,novelty=9\nudp," + tuples + ",offset=1,timeout=3\n"
+                                                "udp," + tuples + ",timeout=3,novelty=8\n"}});
+    auto of_later = later.control();
+    auto words = upgrade::unknown_words(of_later, 3);
+    ASSERT_TRUE(words.ok()) << words.error().message;
+    EXPECT_THAT(*words, ElementsAre("novelty", "offset"));
+    // So many would stall it for too long.
+    EXPECT_THAT(*upgrade::unknown_words(of_later, 3000), IsEmpty());
+    EXPECT_EQ(later.asked().size(), 1u);
+}
+
 TEST(RouteRules, OfUsersAreReadAndMade) {
     FakeSwitch one({{"ovs/route/rule/show", "Cached: 0: from all lookup local\nUser: 50: not from 10.0.0.0/24  lookup 10\n"
                                             "User: 60: from 10.0.0.7 lookup main\nCached: 32766: from all lookup main\n"},
