@@ -1,6 +1,7 @@
 #include "state/copy.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace hitless::state {
 
@@ -112,6 +113,20 @@ Result<CopyReport> delta(Kind& kind, instance::Control& from, instance::Control&
     count(kind, copy.source, {}, 0, report);
     report.longest_request = from.take_longest_request();
     return report;
+}
+
+Snapshot stuck(const Kind& kind, const Copy& before, const Copy& now) {
+    size_t harmless = 0;
+    Changes then = needed_changes(kind, before.source, before.target, harmless);
+    Changes still = needed_changes(kind, now.source, now.target, harmless);
+    Snapshot entries;
+    for (auto changes : {&Changes::add, &Changes::change, &Changes::remove}) {
+        std::ranges::copy_if(still.*changes, std::back_inserter(entries), [&](const Entry& entry) {
+            auto same = std::ranges::lower_bound(then.*changes, entry.key, {}, &Entry::key);
+            return same != (then.*changes).end() && *same == entry;
+        });
+    }
+    return entries;
 }
 
 Result<CopyReport> verify(Kind& kind, instance::Control& from, instance::Control& to, const CopyLimits& limits) {

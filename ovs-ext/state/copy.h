@@ -52,6 +52,10 @@ Result<Copy> copy_kind(Kind& kind, instance::Control& from, instance::Control& t
 // 'identical' and 'differing' of the report suppose that the load did what it was asked to.
 Result<CopyReport> delta(Kind& kind, instance::Control& from, instance::Control& to, Copy& copy);
 
+// Entries that differ after the copy 'now', and did so, unchanged, after the one before: they do not go over, or not away. (In a source
+// that changes all the time some entries always differ, but not the same ones: delta() brings them.)
+Snapshot stuck(const Kind& kind, const Copy& before, const Copy& now);
+
 // Compares without changing anything.
 Result<CopyReport> verify(Kind& kind, instance::Control& from, instance::Control& to, const CopyLimits& limits = {});
 

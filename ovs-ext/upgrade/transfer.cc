@@ -107,23 +107,6 @@ Status copy_all(Step& step, Side from) {
     return {};
 }
 
-// Entries that differ after a copy, and did so, unchanged, after the copy before: they do not go over. (In a source that changes all
-// the time some entries always differ, but not the same ones: the delta in the hold brings them.)
-state::Snapshot not_carried(const state::Kind& kind, const state::Copy& before, const state::Copy& now) {
-    auto then = state::diff(kind, before.source, before.target);
-    auto still = state::diff(kind, now.source, now.target);
-    state::Snapshot stuck;
-    for (auto* entries : {&still.add, &still.change}) {
-        for (auto& entry : *entries) {
-            if (std::ranges::find(then.add, entry) != then.add.end() ||
-                std::ranges::find(then.change, entry) != then.change.end()) {
-                stuck.push_back(std::move(entry));
-            }
-        }
-    }
-    return stuck;
-}
-
 state::TimeoutPolicy to_policy(const std::map<std::string, int64_t>& seconds) {
     state::TimeoutPolicy policy;
     auto set = [&](const char* name, uint32_t& to) {
@@ -204,9 +187,9 @@ Status run_verify(Step& step, Side from) {
     auto before = std::exchange(pair.copies, TRY(copy_kinds(step, from)));
     for (size_t i = 0; i < pair.kinds.list.size(); i++) {
         auto& kind = *pair.kinds.list[i];
-        auto stuck = not_carried(kind, before[i], pair.copies[i]);
+        auto stuck = state::stuck(kind, before[i], pair.copies[i]);
         if (!stuck.empty()) {
-            return make_error("{}: {} entries are not on {} as they are on {}, though they were loaded; the first: {}",
+            return make_error("{}: {} entries are not on {} as they are on {}, though they were loaded or removed; the first: {}",
                               kind.name(), stuck.size(), to_string(other(from)), to_string(from),
                               kind.describe(stuck.front()));
         }
