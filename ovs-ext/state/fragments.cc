@@ -21,20 +21,8 @@ Status Fragments::append_bridge(instance::Control& from, const std::string& brid
 }
 
 Status Fragments::load(instance::Control& to, const Changes& changes) {
-    for (const auto& [bridge, part] : by_bridge(changes)) {
-        openflow::Connection* connection = TRY(to.openflow(bridge));
-        std::vector<openflow::Message> messages;
-        for (const auto* entries : {&part.add, &part.change}) {
-            for (const Entry* entry : *entries) {
-                messages.push_back(openflow::set_fragment_handling(handling_of(*entry)));
-            }
-        }
-        if (!part.remove.empty()) {
-            messages.push_back(openflow::set_fragment_handling(0));
-        }
-        TRY(connection->send(messages));
-    }
-    return {};
+    return send_changes(to, changes, [](const Entry& entry) { return openflow::set_fragment_handling(handling_of(entry)); },
+                        [](const Entry&) { return openflow::set_fragment_handling(0); });
 }
 
 std::string Fragments::describe(const Entry& entry) const {

@@ -29,22 +29,12 @@ Status TableConfig::append_bridge(instance::Control& from, const std::string& br
 }
 
 Status TableConfig::load(instance::Control& to, const Changes& changes) {
-    for (const auto& [bridge, part] : by_bridge(changes)) {
-        openflow::Connection* connection = TRY(to.openflow(bridge));
-        std::vector<openflow::Message> messages;
-        for (const auto* entries : {&part.add, &part.change}) {
-            for (const Entry* entry : *entries) {
-                messages.push_back(openflow::table_mod(config_of(*entry)));
-            }
-        }
-        for (const Entry* entry : part.remove) {
-            openflow::TableConfig by_default;
-            by_default.table = static_cast<uint8_t>(number_of(*entry));
-            messages.push_back(openflow::table_mod(by_default));
-        }
-        TRY(connection->send(messages));
-    }
-    return {};
+    return send_changes(to, changes, [](const Entry& entry) { return openflow::table_mod(config_of(entry)); },
+                        [](const Entry& entry) {
+                            openflow::TableConfig by_default;
+                            by_default.table = static_cast<uint8_t>(number_of(entry));
+                            return openflow::table_mod(by_default);
+                        });
 }
 
 std::string TableConfig::describe(const Entry& entry) const {
