@@ -112,7 +112,9 @@ struct Learned {
 std::vector<Learned> learned_by(std::string_view flow_mod);
 // Table and cookie of the flow itself.
 Learned origin_of(std::string_view flow_mod);
-// Whether packets that meet the flow make others: it has a learn action, at whatever depth, or bytes that look like one.
+// Whether packets that meet the flow make others: it has a learn action, at whatever depth, or bytes that look like one. (A group that it
+// refers to has none that acts, nor a fin_timeout: of a bucket the switch carries out only what an action set may have,
+// ofpacts_execute_action_set() in lib/ofp-actions.c in OVS 3.1.)
 bool learns(std::string_view flow_mod);
 // Whether packets that meet the flow may shorten its timeouts (a fin_timeout action), or it looks so.
 bool shortens_timeouts(std::string_view flow_mod);

@@ -425,6 +425,18 @@ TEST_F(OpenflowState, PacketsDoNotWaitForTooManyTimeoutsThatMayHaveBeenShortened
     EXPECT_TRUE(seen());
 }
 
+TEST_F(OpenflowState, BucketsOfGroupsNeitherLearnNorShortenTimeouts) {   // so that Flows looks for such actions in flows alone
+    switch_a_.ofctl("del-flows", "br0");
+    switch_a_.ofctl("add-group", "br0", {"group_id=900,type=all,bucket=actions=learn(table=72),output:1,"
+                                         "bucket=actions=fin_timeout(idle_timeout=40),output:1"});
+    switch_a_.ofctl("add-flow", "br0", {"table=70,tcp,idle_timeout=500,actions=group:900"});
+    switch_a_.ofctl("packet-out", "br0", {fin_packet});
+    EXPECT_EQ(field_of(switch_a_, "table=70,tcp", "n_packets"), "1");
+    EXPECT_EQ(field_of(switch_a_, "table=70,tcp", "idle_timeout"), "500");
+    EXPECT_EQ(field_of(switch_a_, "table=72", "n_packets"), "");
+    switch_a_.ofctl("del-groups", "br0", {"group_id=900"});
+}
+
 TEST_F(OpenflowState, HardTimeoutsGoOnWhereTheyWere) {
     switch_a_.ofctl("add-flow", "br0", {"table=70,priority=1,hard_timeout=100,actions=drop"});
     switch_a_.ofctl("add-flow", "br0", {"table=71,hard_timeout=100,tun_metadata0=1,tun_metadata3=2/2,actions=drop"});
