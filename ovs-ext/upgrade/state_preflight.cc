@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "openflow/flow_table.h"
+#include "openflow/untold_matches.h"
 #include "state/connection_reader.h"
 #include "state/conntrack_parser.h"
 #include "state/text.h"
@@ -18,6 +19,19 @@ constexpr size_t many_flows = 3000;
 
 constexpr const char* kHelperLoss = "a data connection that is announced but not open at a toggle is not +rel after it, and those that are "
                                     "open go over as connections of their own";
+
+// A bridge that allows no OpenFlow 1.0 is not looked at: in later versions hardly anybody can have made such a flow.
+void examine_matches(const instance::Control& a, const std::string& bridge, Findings& findings) {
+    auto untold = openflow::read_untold_matches(a.paths().mgmt.at(bridge), bridge, many_flows);
+    if (untold && !untold->known) {
+        findings.warnings.push_back(fmt::format("bridge {}: more than {} flows match the priority of a VLAN: not looked through for such as "
+                                                "vlan_tci=0x6000/0xe000, which would meet other packets on B", bridge, many_flows));
+    } else if (untold && !untold->flows.empty()) {
+        findings.refusals.push_back(fmt::format("bridge {}: {} flows match the priority of a VLAN in a way that OpenFlow 1.5, in which state is "
+                                                "read, does not tell, and would meet other packets on B; the first: {}. Write them with "
+                                                "dl_vlan_pcp", bridge, untold->flows.size(), untold->flows.front()));
+    }
+}
 
 // Of a bridge of a switch that has connections.
 Status examine_flows(openflow::Connection& bridge, Findings& findings) {
@@ -83,6 +97,9 @@ Result<Findings> examine_state(instance::Control& a) {
         findings.refusals.push_back(routes.error().message);
     }
     auto bridges = a.bridges();
+    for (const auto& bridge : bridges) {
+        examine_matches(a, bridge, findings);
+    }
     if (bridges.empty()) {
         return findings;
     }

@@ -48,6 +48,27 @@ TEST_F(StatePreflight, WarnsOfHelpersWhereThereAreConnections) {
     EXPECT_THAT(warnings(), IsEmpty());
 }
 
+TEST_F(StatePreflight, RefusesMatchesThatOpenflow15TellsAsOthers) {
+    auto add = [&](const std::string& flow) {
+        auto added = run_program({"ovs-ofctl", "-OOpenFlow10", "add-flow", "unix:" + one.mgmt("br1"), flow + ",actions=drop"});
+        ASSERT_TRUE(added && added->exit_status == 0) << flow;
+    };
+    for (const char* told : {"dl_vlan_pcp=3", "dl_vlan=5,dl_vlan_pcp=2", "vlan_tci=0", "vlan_tci=0/0x1fff", "vlan_tci=0x1000/0x1000",
+                             "vlan_tci=0x7005", "vlan_tci=5/0xfff"}) {
+        add(std::string("table=4,") + told);
+    }
+    EXPECT_THAT(warnings(), IsEmpty());
+    for (const char* untold : {"vlan_tci=0x6000/0xe000", "vlan_tci=0x0000/0xe000", "vlan_tci=0x5000/0x5000", "vlan_tci=0x2000/0x2000",
+                               "vlan_tci=0x2000/0xf000"}) {
+        one.ofctl("del-flows", "br1", {"table=5"});
+        add(std::string("table=5,priority=7,") + untold);
+        auto findings = examine_state(control);
+        ASSERT_TRUE(findings.ok()) << findings.error().message;
+        EXPECT_THAT(findings->refusals, ElementsAre(AllOf(HasSubstr("bridge br1: 1 flows match the priority of a VLAN"),
+                                                          HasSubstr(std::string("table=5,priority=7,") + untold)))) << untold;
+    }
+}
+
 TEST_F(StatePreflight, SaysWhatItHasNotLookedThrough) {
     std::string file = one.directory() + "/many";
     {
