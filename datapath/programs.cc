@@ -8,12 +8,15 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <map>
 
 #include "base/fd.h"
 #include "datapath/host_clock.h"
+#include "datapath/links.h"
 #include "steer.skel.h"
 
 namespace hitless::datapath {
@@ -35,6 +38,39 @@ void store_shared(T& shared, T value) {
 void* map_memory(const bpf_map* map, size_t size) {
     void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
     return memory == MAP_FAILED ? nullptr : memory;
+}
+
+// None: see errno.
+std::optional<Side> read_active(int control_map) {
+    uint32_t key = 0;
+    steer_control control = {};
+    if (bpf_map_lookup_elem(control_map, &key, &control)) {
+        return std::nullopt;
+    }
+    return control.word & STEER_SIDE_B ? Side::B : Side::A;
+}
+
+// The map with the control word that the program with this number uses; none where that is no program of bpf/.
+Fd control_of(unsigned program) {
+    Fd fd(bpf_prog_get_fd_by_id(program));
+    std::array<uint32_t, 64> maps{};
+    bpf_prog_info about = {};
+    about.nr_map_ids = maps.size();
+    about.map_ids = reinterpret_cast<uintptr_t>(maps.data());
+    uint32_t size = sizeof about;
+    if (!fd || bpf_obj_get_info_by_fd(fd.get(), &about, &size) || about.name != std::string_view("port_xdp")) {
+        return {};
+    }
+    for (uint32_t i = 0; i < std::min<uint32_t>(about.nr_map_ids, maps.size()); i++) {
+        Fd map(bpf_map_get_fd_by_id(maps[i]));
+        bpf_map_info its = {};
+        size = sizeof its;
+        if (map && !bpf_obj_get_info_by_fd(map.get(), &its, &size) && its.name == std::string_view("control") &&
+            its.value_size == sizeof(steer_control)) {
+            return map;
+        }
+    }
+    return {};
 }
 
 size_t memory_size(const bpf_map* map) {
@@ -348,12 +384,23 @@ Result<Side> pinned_active(const std::string& directory) {
     if (!map && errno == ENOENT) {
         return Side::A;
     }
-    uint32_t key = 0;
-    steer_control control = {};
-    if (!map || bpf_map_lookup_elem(map.get(), &key, &control)) {
-        return make_errno_error(errno, "steering map {}", path);
+    auto active = map ? read_active(map.get()) : std::nullopt;
+    return active ? Result<Side>(*active) : make_errno_error(errno, "steering map {}", path);
+}
+
+Result<Side> attached_active() {
+    const auto devices = TRY(TRY(Links::open()).list());
+    for (const auto& device : devices) {
+        unsigned program = 0;
+        if (bpf_xdp_query_id(static_cast<int>(device.ifindex), 0, &program) || !program) {
+            continue;
+        }
+        if (Fd control = control_of(program)) {
+            auto active = read_active(control.get());
+            return active ? Result<Side>(*active) : make_errno_error(errno, "steering map of device {}", device.name);
+        }
     }
-    return control.word & STEER_SIDE_B ? Side::B : Side::A;
+    return Side::A;
 }
 
 }  // namespace hitless::datapath

@@ -172,6 +172,10 @@ Result<std::unique_ptr<Steering>> adopt_steering(SteeringOptions options);
 // that gets them again when it ends). A when there are none.
 Result<Side> pinned_active(const std::string& bpf_directory);
 
+// The same by the programs that are on the devices of the calling thread's namespace, wherever they are pinned: what nobody but root can
+// falsify.
+Result<Side> attached_active();
+
 // Takes away what a Steering of these options left behind when its process died: pins, programs, devices. Input and output are
 // A's from then on.
 Status remove_steering_leftovers(const SteeringOptions& options);

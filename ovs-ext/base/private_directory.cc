@@ -13,7 +13,7 @@ Result<Fd> open_own_directory(const std::filesystem::path& path) {
         return make_errno_error(errno, "directory {}: cannot be used", path.string());
     }
     if (status.st_uid != ::geteuid()) {
-        return make_error("directory {}: refused: it belongs to the user {}: remove it", path.string(), status.st_uid);
+        return make_error("directory {}: refused: it belongs to the user {}", path.string(), status.st_uid);
     }
     return directory;
 }
@@ -27,8 +27,11 @@ Status make_private_directory(const std::filesystem::path& path) {
     if (::mkdir(path.c_str(), 0700) && errno != EEXIST) {
         return make_errno_error(errno, "directory {}: cannot be made", path.string());
     }
-    Fd directory = TRY(open_own_directory(path));
-    if (::fchmod(directory.get(), 0700)) {
+    auto directory = open_own_directory(path);
+    if (!directory) {
+        return make_error("{}: remove it", directory.error().message);
+    }
+    if (::fchmod(directory->get(), 0700)) {
         return make_errno_error(errno, "directory {}: cannot be made private", path.string());
     }
     return {};

@@ -86,6 +86,8 @@ Status Conductor::submit(const Request& request, Done done) {
     stop_.clear();
     if (auto able = site_.can_operate(); able) {
         job_ = Job{request, std::move(plan), std::move(done), {}, {}};
+    } else if (!site_.can_roll_back()) {
+        return make_error("hitless/{}: {}", to_string(request.command), able.error().message);
     } else if (request.command == Command::rollback) {
         job_ = emergency(able.error());
         job_->done = std::move(done);

@@ -48,8 +48,8 @@ struct Resumed {
     Resumption rest;
 };
 
-// The place where an operation happens. All calls come from the conductor's thread, but for can_operate(), which any thread
-// makes that submits an operation: never while one is under way. The site adds what it learns to the operation's summary, which
+// The place where an operation happens. All calls come from the conductor's thread, but for can_operate() and
+// can_roll_back(), which any thread makes that submits an operation. The site adds what it learns to the operation's summary, which
 // is the conductor's and guarded by it, by way of Update.
 class Site {
   public:
@@ -76,6 +76,8 @@ class Site {
     virtual bool b_forwards() const = 0;
     // An Error says why nothing but a roll back at once can be done with the instances that are there.
     virtual Status can_operate() const = 0;
+    // Not even that, where can_operate() is an Error and this is false.
+    virtual bool can_roll_back() const = 0;
 };
 
 class Conductor {

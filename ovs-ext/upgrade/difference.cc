@@ -52,6 +52,7 @@ Result<DiffReport> SwitchSite::diff(const std::optional<std::string>& kind) {
     if (kind && std::ranges::none_of(kinds.list, [&](const auto& one) { return one->name() == *kind; })) {
         return no_such_kind(*kind, kinds);
     }
+    TRY(can_operate());
     if (!pair) {
         return make_error("there is no stand-by instance to compare with (state idle); hitless/standby starts one");
     }

@@ -31,8 +31,10 @@ std::string SwitchSite::running_sha256() {
         if (pair_) {
             auto view = pair_->view();
             process = view.active == Side::A ? view.a : view.b;
+        } else if (orphan_ && !orphan_->b) {
+            return "";
         } else if (orphan_) {
-            process = orphan_;
+            process = orphan_->b;
         }
     }
     std::optional<pid_t> pid = process ? std::optional(process->pid()) : std::nullopt;

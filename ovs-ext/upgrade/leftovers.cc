@@ -123,10 +123,12 @@ bool SwitchSite::has_leftovers() const {
     return !pair_ && !orphan_ && std::filesystem::exists(std::filesystem::symlink_status(places_.own(), error));
 }
 
-// Else nothing in it can be relied on.
-Status SwitchSite::check_own() const {
+// Else nothing in it can be relied on. Where B forwards it does so by what is pinned in the directory.
+Status SwitchSite::check_own(Side active) const {
     TRY(software::check_trusted_itself(places_.rundir));   // else somebody could put another directory in its place at any time
-    return check_own_directory(places_.own());
+    auto own = check_own_directory(places_.own());
+    return own ? Status() : make_error("{}: {}", own.error().message,
+                                       active == Side::B ? "put the one that ovs-hitlessd has made back in its place" : "remove it");
 }
 
 // A has the packets, or gets them now.
@@ -136,7 +138,7 @@ Status SwitchSite::clean_leftovers() {
 }
 
 Status SwitchSite::give_to_a() {
-    TRY(check_own());
+    TRY(check_own(orphan_ ? Side::B : Side::A));
     auto record = PairRecord::load(places_.record());   // none before the phase standby
     auto timed = load_flows(places_.timed_flows());
     auto a = instance::OperatorSwitch::find(places_.rundir.string());
@@ -183,7 +185,9 @@ Status SwitchSite::restore() {
     next_restoration_ = std::chrono::steady_clock::now() + kRestorationEvery;
     {
         std::lock_guard lock(mutex_);
-        orphaned_because_ = status ? "" : status.error().message;
+        if (orphan_) {
+            orphan_->because = status ? "" : status.error().message;
+        }
     }
     if (status && unfinished_) {
         auto operation = *std::exchange(unfinished_, std::nullopt);
@@ -239,6 +243,14 @@ Result<State> SwitchSite::recover() {
     std::error_code error;
     std::filesystem::remove_all(places_.adding(), error);
     std::filesystem::remove_all(places_.checking(), error);
+    auto attached = datapath::attached_active();
+    const Side active = attached ? *attached : Side::A;
+    auto own = check_own(active);
+    if (!own && active == Side::B) {
+        orphan_ = Orphan{nullptr, own.error().message, true};
+        lead_tools_to("");
+        return State::failed_over;
+    }
     if (!has_leftovers()) {
         std::filesystem::remove_all(places_.staging(), error);   // the host was booted meanwhile
         if (std::filesystem::exists(places_.statedir / "hitless.db", error)) {   // else there never was an operation
@@ -246,7 +258,7 @@ Result<State> SwitchSite::recover() {
         }
         return State::idle;
     }
-    TRY(check_own());
+    TRY(own);
     if (TRY(datapath::pinned_active(places_.bpf().string())) == Side::A) {
         if (auto watched = restore_soak_back(); !watched || !*watched) {
             TRY(clean_leftovers());
@@ -258,14 +270,47 @@ Result<State> SwitchSite::recover() {
         TRY(clean_leftovers());
         return State::idle;
     }
-    orphan_ = std::make_shared<const Process>(std::move(*b));
-    if (!restore()) {   // watch() tries again; tools reach B meanwhile
-        auto a = instance::OperatorSwitch::find(places_.rundir.string());
-        if (a && !front_.serves(a->unixctl_path()) && front_.take_over(a->unixctl_path())) {
-            front_.set_active((places_.b_rundir() / "ovs-vswitchd.ctl").string());
-        }
+    orphan_ = Orphan{std::make_shared<const Process>(std::move(*b)), "", false};
+    if (!restore()) {   // watch() tries again
+        lead_tools_to((places_.b_rundir() / "ovs-vswitchd.ctl").string());
     }
     return State::failed_over;
+}
+
+Status SwitchSite::Orphan::check() const {
+    return refused || (b && b->alive() && !b->stopped()) ? Status() : make_error("B's ovs-vswitchd has ended or is stopped");
+}
+
+// At rest: whether it goes on, and again and again whether it can be taken over by now; can_operate() tells why not.
+Status SwitchSite::watch_orphan() {
+    if (std::chrono::steady_clock::now() < next_restoration_) {
+        return orphan_->check();
+    }
+    next_restoration_ = std::chrono::steady_clock::now() + kRestorationEvery;
+    if (auto own = check_own(Side::B); !own) {
+        std::lock_guard lock(mutex_);
+        orphan_ = Orphan{nullptr, own.error().message, true};
+        return {};
+    }
+    if (orphan_->refused) {
+        auto b = Process::from_pidfile((places_.b_rundir() / "ovs-vswitchd.pid").string());
+        std::lock_guard lock(mutex_);
+        orphan_->b = b ? std::make_shared<const Process>(std::move(*b)) : nullptr;
+        orphan_->refused = false;
+    }
+    TRY(orphan_->check());
+    if (!restore()) {
+        lead_tools_to((places_.b_rundir() / "ovs-vswitchd.ctl").string());
+    }
+    return {};
+}
+
+// While the pair is not taken over: to the daemon, and with what is for the switch to 'active'.
+void SwitchSite::lead_tools_to(const std::string& active) {
+    auto a = instance::OperatorSwitch::find(places_.rundir.string());
+    if (a && (front_.serves(a->unixctl_path()) || front_.take_over(a->unixctl_path()))) {
+        front_.set_active(active);
+    }
 }
 
 // Before the first, or after the last of what it makes on the host.

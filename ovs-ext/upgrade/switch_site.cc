@@ -85,12 +85,24 @@ bool SwitchSite::b_forwards() const {
 }
 
 Status SwitchSite::can_operate() const {
-    if (orphan_) {
-        return make_error("an earlier ovs-hitlessd ended while B was the active instance; B (process {}) forwards, and could not be "
-                          "taken over yet: {}; that is tried again every two seconds. Until then packets can only be brought back to "
-                          "A with the state that A had", orphan_->pid(), orphaned_because_);
+    std::lock_guard lock(mutex_);
+    if (!orphan_) {
+        return {};
     }
-    return {};
+    if (orphan_->refused) {
+        return make_error("an earlier ovs-hitlessd ended while B was the active instance; B goes on forwarding, and neither B nor A is "
+                          "touched, for what tells of them cannot be believed: {}. That is looked at again every two seconds. Until then "
+                          "remove nothing in {}: what brings packets to B is pinned there", orphan_->because, places_.own().string());
+    }
+    return make_error("an earlier ovs-hitlessd ended while B was the active instance; B ({}) forwards, and could not be "
+                      "taken over yet: {}; that is tried again every two seconds. Until then packets can only be brought back to "
+                      "A with the state that A had", orphan_->b ? fmt::format("process {}", orphan_->b->pid()) : "which has ended",
+                      orphan_->because);
+}
+
+bool SwitchSite::can_roll_back() const {
+    std::lock_guard lock(mutex_);
+    return !orphan_ || !orphan_->refused;
 }
 
 Result<journal::Journal*> SwitchSite::open_journal(const instance::OperatorSwitch& a) {
@@ -332,13 +344,7 @@ void SwitchSite::end(const Summary& summary) {
 
 Status SwitchSite::watch() {
     if (orphan_) {
-        if (!orphan_->alive() || orphan_->stopped()) {
-            return make_error("B's ovs-vswitchd (process {}) has ended or is stopped", orphan_->pid());
-        }
-        if (std::chrono::steady_clock::now() >= next_restoration_) {
-            (void) restore().ok();   // can_operate() tells why not
-        }
-        return {};
+        return watch_orphan();
     }
     if (!pair_ || !pair_->b) {
         return {};
@@ -358,7 +364,7 @@ std::string SwitchSite::version_of_process(const instance::OperatorSwitch& a) {
 
 std::vector<InstanceStatus> SwitchSite::instances() {
     std::shared_ptr<Pair> pair;
-    std::shared_ptr<const Process> orphan;
+    std::optional<Orphan> orphan;
     uint64_t unchecked = 0;
     {
         std::lock_guard lock(mutex_);
@@ -373,8 +379,11 @@ std::vector<InstanceStatus> SwitchSite::instances() {
             a = {"A", !orphan ? "active" : frozen ? "frozen" : "standby", version_of_process(*found),
                  found->executable().string(), found->process().pid(), unchecked};
         }
-        if (orphan && orphan->alive()) {
-            b = {"B", "active", "", orphan->executable().ok() ? *orphan->executable() : "", orphan->pid(), 0};
+        if (orphan && orphan->b && orphan->b->alive()) {
+            auto executable = orphan->b->executable();
+            b = {"B", "active", "", executable ? *executable : "", orphan->b->pid(), 0};
+        } else if (orphan && orphan->refused) {
+            b.role = "active";
         }
         return {a, b};
     }
@@ -392,9 +401,12 @@ std::vector<InstanceStatus> SwitchSite::instances() {
 }
 
 std::string SwitchSite::problem() {
+    if (auto able = can_operate(); !able) {
+        return able.error().message + (can_roll_back() ? ": hitless/rollback" : "");
+    }
     std::lock_guard lock(mutex_);
-    auto able = can_operate();
-    return able ? "" : able.error().message + ": hitless/rollback";
+    auto own = has_leftovers() ? check_own(Side::A) : Status();
+    return own ? "" : "what an earlier ovs-hitlessd has left beside A stays: " + own.error().message;
 }
 
 Result<journal::SoakPolicy> SwitchSite::soak_policy() {
@@ -407,6 +419,7 @@ Result<datapath::Bond> SwitchSite::bond() {
         std::lock_guard lock(mutex_);
         pair = pair_;
     }
+    TRY(can_operate());
     if (pair) {
         std::unique_lock lock(pair->steering_mutex, kSteeringLimit);
         if (!lock.owns_lock()) {
@@ -433,7 +446,7 @@ Result<instance::OperatorSwitch> SwitchSite::find_a() {
 // Whether what 'a', which runs, says of state is what counts, and it can be asked: no packet waits.
 bool SwitchSite::is_active(const instance::OperatorSwitch& a) {
     std::lock_guard lock(mutex_);
-    return !blackout_ && !a.process().stopped() && (!pair_ || pair_->view().active == Side::A);
+    return !blackout_ && !a.process().stopped() && !orphan_ && (!pair_ || pair_->view().active == Side::A);
 }
 
 Result<CheckReport> SwitchSite::check(const Request& request) {

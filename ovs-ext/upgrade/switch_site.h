@@ -39,6 +39,7 @@ class SwitchSite : public Site, public Inspector {
     std::optional<Resumed> take_interrupted() override;
     bool b_forwards() const override;
     Status can_operate() const override;
+    bool can_roll_back() const override;
 
     // Inspector.
     std::vector<InstanceStatus> instances() override;
@@ -69,12 +70,14 @@ class SwitchSite : public Site, public Inspector {
     Status remove_b();
     Status end_unfinished_operation();
     void restore_host_changes(const journal::OperationRecord& operation);
+    Status watch_orphan();
+    void lead_tools_to(const std::string& active);
     Status restore();
     Result<bool> restore_soak_back();
     void resume_operation(const journal::OperationRecord& operation, Resumption rest);
     Status end_operation_without_traces();
     Status give_to_a();
-    Status check_own() const;
+    Status check_own(Side active) const;
     std::string version_of_process(const instance::OperatorSwitch& a);
     Status preflight(const Update& update);
     void make_agents(const Update& update);
@@ -87,11 +90,16 @@ class SwitchSite : public Site, public Inspector {
     control::Front& front_;
     std::mutex journal_mutex_;   // of the making of journal_: may be held for seconds
     std::unique_ptr<journal::Journal> journal_;
-    std::mutex mutex_;   // of what follows; the conductor's thread alone changes it
+    mutable std::mutex mutex_;   // of what follows; the conductor's thread alone changes it
     std::shared_ptr<Pair> pair_;
-    // B's process, where B forwards for an earlier daemon that was killed, and the pair could not be taken over yet.
-    std::shared_ptr<const Process> orphan_;
-    std::string orphaned_because_;
+    // B, where it forwards for an earlier daemon that was killed, and the pair could not be taken over yet.
+    struct Orphan {
+        std::shared_ptr<const Process> b;   // none: it is not known, or has ended
+        std::string because;                // it could not be taken over
+        bool refused = false;               // what tells of the pair cannot be believed: nothing is done with it, nor with A
+        Status check() const;               // an Error where it is known not to run
+    };
+    std::optional<Orphan> orphan_;
     std::unique_ptr<UncheckedConnections> unchecked_;   // without a pair
     std::shared_ptr<control::Relay> let_in_;        // of a pair that is gone
     int kept_buffer_bytes_ = 0;   // of A's packet sockets before the pair that 'unchecked_' follows

@@ -12,6 +12,7 @@
 #include <iterator>
 #include <set>
 
+#include "eventually.h"
 #include "faults.h"
 
 namespace hitless::test {
@@ -66,6 +67,7 @@ class Files : public Faults {
         mode_t others = status.st_mode & S_IRWXO & ~(file.extension() == ".pid" ? S_IROTH : 0u);
         return !S_ISLNK(status.st_mode) && others && reachable(file) ? fmt::format("mode {:o}", status.st_mode) : "";
     }
+    void expect_left_alone(const std::string& because);
     std::string contents(const std::string& file) {
         std::ifstream stream(file);
         return {std::istreambuf_iterator<char>(stream), {}};
@@ -155,15 +157,34 @@ TEST_F(Files, AreNotMadeInARunDirectoryOfAnothers) {
     EXPECT_EQ(lab().appctl(upgrade("0")).exit_status, 0);
 }
 
+// B goes on, and the daemon says so; it offers nothing that would end that.
+void Files::expect_left_alone(const std::string& because) {
+    auto status = lab().status();
+    EXPECT_EQ(status["state"], "failed-over");
+    EXPECT_EQ(status["instances"][0]["role"], "frozen");
+    EXPECT_EQ(status["instances"][1]["role"], "active");
+    EXPECT_THAT(status["problem"].asString(), testing::HasSubstr("B goes on forwarding"));
+    EXPECT_THAT(status["problem"].asString(), testing::HasSubstr(because));
+    EXPECT_THAT(status["problem"].asString(), testing::Not(testing::HasSubstr("hitless/rollback")));
+    for (const char* command : {"upgrade", "failover", "return", "rollback", "bond-show", "diff"}) {
+        auto refused = lab().appctl({std::string("hitless/") + command});
+        EXPECT_NE(refused.exit_status, 0) << command;
+        bool speaks_of_a = refused.standard_error.find("A owns its ports") != std::string::npos;
+        EXPECT_FALSE(speaks_of_a) << refused.standard_error;
+        EXPECT_THAT(refused.standard_error, testing::Not(testing::HasSubstr("use hitless/rollback")));
+    }
+    EXPECT_THAT(lab().appctl({"hitless/rollback"}).standard_error, testing::HasSubstr(because));
+}
+
 TEST_F(Files, OfAPairAreNotBelievedWhereTheirDirectoryWasSwapped) {
     make_lab();
     failover();
     kill_daemon();
     const fs::path run = lab().path("run"), own = run / "hitless", away = run / "away";
     LabTraffic traffic(lab());
-    auto expect_untouched = [&](const fs::path& directory) {
+    auto expect_untouched = [&](const fs::path& directory, const std::string& because) {
         start_daemon();
-        EXPECT_NE(lab().appctl({"hitless/return"}).exit_status, 0);
+        expect_left_alone(because);
         kill_daemon();
         EXPECT_TRUE(fs::exists(directory / "pair"));
         EXPECT_TRUE(fs::exists(away / "b/ovs-vswitchd.pid"));
@@ -174,21 +195,23 @@ TEST_F(Files, OfAPairAreNotBelievedWhereTheirDirectoryWasSwapped) {
     for (const auto& file : {own, own / "pair"}) {
         ASSERT_EQ(::chown(file.c_str(), kNobody, kNobody), 0);
     }
-    expect_untouched(own);                         // a directory of his
+    expect_untouched(own, "run/hitless: refused: it belongs to the user 65534");
     ASSERT_EQ(::chown(run.c_str(), kNobody, 0), 0);
     for (const auto& file : {own, own / "pair"}) {
         ASSERT_EQ(::chown(file.c_str(), 0, 0), 0);
     }
-    expect_untouched(own);                         // one of root's, which he could swap between two looks
+    // One of root's, which he could swap between two looks.
+    expect_untouched(own, run.string() + ": refused: it belongs to the user 65534, who could have any program run as root: give it to root");
     fs::remove_all(own);
     fs::create_directory_symlink(away, own);
     ASSERT_EQ(::chown(run.c_str(), 0, 0), 0);
-    expect_untouched(own);                         // a link
-
+    expect_untouched(own, "run/hitless: cannot be used");   // a link
     fs::remove(own);
-    fs::rename(away, own);
     start_daemon();
-    ASSERT_TRUE(comes_to_rest("failed-over"));
+    expect_left_alone("run/hitless: cannot be used: No such file or directory");
+
+    fs::rename(away, own);
+    EXPECT_TRUE(eventually([&] { return lab().status()["problem"].asString().empty(); }));
     auto returned = lab().appctl({"hitless/return"});
     EXPECT_EQ(returned.exit_status, 0) << returned.standard_error;
     expect_nothing_lost(traffic.stop());

@@ -48,12 +48,13 @@ class FakeSite : public Site {
     std::optional<Resumed> take_interrupted() override { return std::exchange(interrupted, std::nullopt); }
     bool b_forwards() const override { return b_active; }
     Status can_operate() const override { return orphaned ? Status(make_error("B is an orphan")) : Status(); }
+    bool can_roll_back() const override { return !untouchable; }
     Status watch() override { return sick ? Status(make_error("B died")) : Status(); }
 
     uint64_t number = 0;
     int ended = 0;
     std::optional<Phase> fail_at, wait_at, unwritable_at;
-    bool remedy_fails = false, b_active = false, orphaned = false;
+    bool remedy_fails = false, b_active = false, orphaned = false, untouchable = false;
     std::atomic<bool> sick = false, going_on = false;
     std::promise<void> waiting;
     std::vector<std::string> log;
@@ -264,6 +265,18 @@ TEST(Conductor, WithTheInstancesOfAnEarlierDaemonOnlyARollBackIsPossible) {
 }
 
 // What an earlier daemon was at when it ended in 'phases', the last of which is 'failed'.
+TEST(Conductor, WithInstancesThatCannotBeBelievedNothingIsPossible) {
+    FakeSite site;
+    site.orphaned = site.untouchable = site.b_active = true;
+    Conductor conductor(site, State::failed_over);
+    for (auto [command, name] : {std::pair{Command::rollback, "rollback"}, {Command::upgrade, "upgrade"}, {Command::give_back, "return"}}) {
+        Request request;
+        request.command = command;
+        EXPECT_EQ(conductor.submit(request, [](const Summary&) {}).error().message, fmt::format("hitless/{}: B is an orphan", name));
+    }
+    EXPECT_TRUE(site.remedies.empty());
+}
+
 Resumed resumed(std::vector<Phase> rest, std::optional<Phase> failed = {}) {
     Resumed one;
     one.so_far.number = 7;
