@@ -234,7 +234,9 @@ Status Conductor::run_phase(Phase phase, const Request& request) {
     Status status = site_.phase_begins(phase);
     if (status || phase == Phase::retire) {   // B goes, even if the journal cannot be written
         auto acted = site_.act(phase, request, stop_, [this](const auto& change) { update(change); });
-        status = status ? std::move(acted) : std::move(status);
+        if (status) {
+            status = std::move(acted);
+        }
     }
     auto duration = duration_cast<microseconds>(Clock::now() - phase_began_);
     site_.phase_ends(phase, status, duration);

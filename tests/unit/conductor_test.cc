@@ -132,6 +132,7 @@ TEST(Conductor, BGoesEvenIfTheJournalCannotTakeIt) {
     Conductor conductor(site, State::idle);
     Summary summary = run(conductor, Command::upgrade);
     EXPECT_EQ(site.log.back(), "act retire");
+    EXPECT_EQ(summary.error, "journal: No space left on device");
     EXPECT_EQ(summary.outcome, Outcome::failed);
     EXPECT_EQ(summary.state, State::idle);
 }
@@ -264,7 +265,6 @@ TEST(Conductor, WithTheInstancesOfAnEarlierDaemonOnlyARollBackIsPossible) {
     EXPECT_TRUE(site.log.empty());
 }
 
-// What an earlier daemon was at when it ended in 'phases', the last of which is 'failed'.
 TEST(Conductor, WithInstancesThatCannotBeBelievedNothingIsPossible) {
     FakeSite site;
     site.orphaned = site.untouchable = site.b_active = true;
@@ -277,6 +277,7 @@ TEST(Conductor, WithInstancesThatCannotBeBelievedNothingIsPossible) {
     EXPECT_TRUE(site.remedies.empty());
 }
 
+// What an earlier daemon was at when it ended in 'phases', the last of which is 'failed'.
 Resumed resumed(std::vector<Phase> rest, std::optional<Phase> failed = {}) {
     Resumed one;
     one.so_far.number = 7;
