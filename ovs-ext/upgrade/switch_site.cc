@@ -10,6 +10,7 @@
 #include "upgrade/judgement.h"
 #include "upgrade/live_changes.h"
 #include "upgrade/standby_changes.h"
+#include "upgrade/toggle.h"
 
 namespace hitless::upgrade {
 namespace {
@@ -154,7 +155,8 @@ Result<uint64_t> SwitchSite::begin(const Request& request) {
 }
 
 Status SwitchSite::phase_begins(Phase phase) {
-    TRY(journal_->phase_begin(std::string(to_string(phase))));
+    auto changes = phase == Phase::hold && pair_ ? changes_of_cut_off(*pair_, places_) : std::map<std::string, std::string>();
+    TRY(journal_->phase_begin(std::string(to_string(phase)), changes));
     blackout_ = in_blackout(phase);
     if (blackout_) {
         std::lock_guard until_it_has_ended(diff_mutex_);

@@ -96,6 +96,17 @@ Status activate_controllers(Pair& pair) {
     return {};
 }
 
+std::map<std::string, std::string> changes_of_cut_off(const Pair& pair, const Places& places) {
+    std::map<std::string, std::string> changes = {
+        {fmt::format("controllers of process {}", pair.a.process().pid()), "those of the database"}};
+    for (const auto& bridge : pair.bridge_names()) {
+        for (const char* socket : {"mgmt", "snoop"}) {
+            changes.emplace(fmt::format("socket {}.{}", (places.rundir / bridge).string(), socket), "A's");
+        }
+    }
+    return changes;
+}
+
 Status cut_off(Step& step, Side from) {
     auto& pair = step.pair;
     TRY(hold_clients(step, from));

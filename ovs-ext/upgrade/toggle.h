@@ -2,6 +2,9 @@
 // the instance that has them gets besides. On the conductor's thread.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "upgrade/phases.h"
 
 namespace hitless::upgrade {
@@ -10,6 +13,9 @@ namespace hitless::upgrade {
 // the last of that state is read: controllers, and programs at the control and management sockets. Neither side takes a change that
 // the other does not get: those who come back wait for direct_clients().
 Status cut_off(Step& step, Side from);
+
+// What that changes on the host where A is cut off, and what was there before; for the journal, before it happens.
+std::map<std::string, std::string> changes_of_cut_off(const Pair& pair, const Places& places);
 
 // Waits until 'side', whose sockets are known, has processed all that it has taken: ProcessSockets::drain().
 Status drain(Pair& pair, Side side, std::chrono::milliseconds limit, const std::function<Status()>& go_on = [] { return Status(); });

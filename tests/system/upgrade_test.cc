@@ -1,5 +1,6 @@
 // Whole upgrades of a stock switch under traffic, as an operator orders them: utilities/ovs-hitless-lab has the switch,
 // utilities/probe counts the packets. Nothing but what a user has: binaries, commands, their output.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <json/json.h>
 
@@ -118,6 +119,19 @@ TEST_F(Upgrade, LosesNothingAndLeavesTheHostAsItWas) {
     EXPECT_NE(lab().software_of(lab().switch_pid()), old_software);
     EXPECT_EQ(lab().software_of(lab().switch_pid()), lab().checked({"sha256sum", lab().new_software() + "/ovs-vswitchd"}).substr(0, 64));
     EXPECT_EQ(lab().state(), "idle");
+}
+
+TEST_F(Upgrade, WritesDownWhatItChangesOnTheHostAndWhatWasThere) {
+    make_lab();
+    order(upgrade());
+    auto phases = lab().checked({"ovsdb-client", "dump", "unix:" + lab().path("run/db.sock"), "hitless", "Phase", "name", "host_changes"});
+    const auto run = lab().path("run");
+    for (const auto& change : {"\"namespace " + run + "/hitless/netns-b\"=none", "\"bpffs " + run + "/hitless/bpf\"=none",
+                               "\"socket " + run + "/br0.mgmt\"=\"A's\"", "\"file " + lab().path("sbin/ovs-vswitchd") + "\"=",
+                               std::string("\"programs and legs\"=\"none on "), std::string("\"controllers of process "),
+                               std::string("arp_evict_nocarrier\"=\"1\""), std::string("\"receive buffers")}) {
+        EXPECT_THAT(phases, testing::HasSubstr(change));
+    }
 }
 
 TEST_F(Upgrade, PlainRestartLosesPackets) {   // else the measurement of the others were broken
