@@ -27,6 +27,13 @@ ofptype type_of(const ofpbuf* message) {
     return ofptype_decode(&type, header_of(message)) ? static_cast<ofptype>(-1) : type;
 }
 
+// The library's decoders end the program where a message is not of the kind that they are for. In its list of kinds an answer comes right
+// after its request.
+bool answers(const ofpbuf* message, const Message& request) {
+    ofptype asked;
+    return !ofptype_decode(&asked, reinterpret_cast<const ofp_header*>(request.data())) && type_of(message) == asked + 1;
+}
+
 Buffer to_buffer(const Message& message, uint32_t xid) {
     Buffer buffer(ofpbuf_clone_data(message.data(), message.size()));
     static_cast<ofp_header*>(buffer->data)->xid = htonl(xid);
@@ -347,6 +354,10 @@ Status Connection::requests(std::span<const Message> requests, size_t at_once, c
                 }
             } else if (refused) {
                 fail(session_->refusal(message.get(), to_view(requests[index])));
+                ++answered;
+            } else if (!answers(message.get(), requests[index])) {
+                fail(make_error("bridge {}: the switch answers '{}' to '{}'", session_->name, to_text(to_view(part)).substr(0, 200),
+                                to_text(to_view(requests[index])).substr(0, 200)));
                 ++answered;
             } else {
                 if (Status taken = first ? Status() : take(index, part); !taken) {

@@ -135,6 +135,9 @@ Status decode_reply(std::span<const uint8_t> reply, const vl_mff_map* fields, Ca
         mod.importance = flow.importance;
         canonicalize_match(given_match, match);
         auto [canonical, plain] = instructions.of(body.substr(statistics_length));
+        if (match_offset + match.size() + canonical.size() > UINT16_MAX) {
+            return make_error("flows: a flow is longer than a message may be");
+        }
         flows.push_back({make_key(flow.table_id, flow.priority, match), make_flow_mod(mod, match, canonical), flows.size()});
         flows.back().doubtful = !plain && may_have_old_actions(flows.back().flow_mod, fields);
         rest.remove_prefix(length);

@@ -80,8 +80,9 @@ void restore(Flow& flow, const ofpact* actions, size_t length, const vl_mff_map*
     bool differ = told.error ? told.error == OFPERR_OFPBAC_MATCH_INCONSISTENT
                              : !ofpacts_equal_stringwise(actions, length, told.mod.ofpacts, told.mod.ofpacts_len) &&
                                    bytes_of(write(actions, length, OFP15_VERSION)) == instructions_at(flow.flow_mod);
-    if (differ) {
-        flow.flow_mod = with_instructions(flow.flow_mod, instruction_of(bytes_of(write(actions, length, OFP10_VERSION))));
+    const Buffer old = write(actions, length, OFP10_VERSION);
+    if (differ && old->size < UINT16_MAX / 2) {   // else it is no flow that a switch has: no message is as long
+        flow.flow_mod = with_instructions(flow.flow_mod, instruction_of(bytes_of(old)));
     }
 }
 

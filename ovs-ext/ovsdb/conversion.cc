@@ -1,24 +1,21 @@
 #include "ovsdb/conversion.h"
 
-#include <json/reader.h>
-
 #include <fstream>
 #include <sstream>
 #include <vector>
 
+#include "base/json.h"
 #include "base/process.h"
 #include "ovsdb/client.h"
+#include "ovsdb/values.h"
 
 namespace hitless::ovsdb {
 namespace {
 
 Result<Json::Value> read_schema(const std::filesystem::path& path) {
-    Json::Value schema;
     std::ifstream file(path);
-    if (!Json::parseFromStream(Json::CharReaderBuilder(), file, &schema, nullptr) || !schema.isObject()) {
-        return make_error("schema {}: cannot be read as JSON", path.string());
-    }
-    return schema;
+    auto schema = parse_json_object(std::string(std::istreambuf_iterator<char>(file), {}));
+    return schema ? schema : ("schema " + path.string()) / schema.error();
 }
 
 std::vector<unsigned> numbers(const std::string& version) {
@@ -37,8 +34,8 @@ bool is_later(const std::string& version, const std::string& than) { return numb
 Status convert(const std::string& server, const std::filesystem::path& path, Conversion conversion) {
     auto schema = TRY(read_schema(path));
     auto client = TRY(Client::connect(server));
-    auto present = TRY(client.get_schema(schema["name"].asString()))["version"].asString();
-    auto wanted = schema["version"].asString();
+    auto present = TRY(client.get_schema(to_text(schema["name"])))["version"].asString();
+    auto wanted = to_text(schema["version"]);
     if (present == wanted || (conversion == Conversion::up && !is_later(wanted, present))) {
         return {};
     }

@@ -85,7 +85,9 @@ inline std::vector<std::pair<Json::Value, Json::Value>> pairs(const Json::Value&
     std::vector<std::pair<Json::Value, Json::Value>> all;
     if (detail::tagged(value, "map")) {
         for (const auto& pair : value[1]) {
-            all.emplace_back(pair[0], pair[1]);
+            if (pair.isArray() && pair.size() == 2) {
+                all.emplace_back(pair[0], pair[1]);
+            }
         }
     }
     return all;

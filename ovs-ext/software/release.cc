@@ -58,7 +58,7 @@ Result<std::string> ask_version(const fs::path& binary, std::chrono::millisecond
     std::string output = TRY(run_checked({binary.string(), "--version"}, options));
     // It calls itself by its file's name: the build with DPDK says "ovs-vswitchd-dpdk (Open vSwitch) 3.1.0", and then "DPDK 22.11.7".
     static const std::regex pattern(R"(ovs-vswitchd\S* \(Open vSwitch\) ([0-9]+\.[0-9]+\.[0-9]+\S*))");
-    std::string first = output.substr(0, output.find('\n'));
+    std::string first = output.substr(0, std::min<size_t>(output.find('\n'), 1000));   // a match of very much overflows the stack
     std::smatch match;
     if (!std::regex_match(first, match, pattern)) {
         return make_error("it is not ovs-vswitchd: to --version it answers '{}'", first.substr(0, 200));

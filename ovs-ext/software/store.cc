@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <json/reader.h>
 #include <json/writer.h>
 #include <sys/file.h>
 
@@ -10,6 +9,7 @@
 #include <fstream>
 
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/private_directory.h"
 #include "base/write_file.h"
 #include "software/installation.h"
@@ -57,13 +57,12 @@ std::optional<KeptRelease> read(const fs::path& directory) {
     if (!vswitchd) {
         vswitchd = if_there(directory / "ovs-vswitchd-dpdk");
     }
-    Json::Value about;
     std::ifstream file(directory / "about.json");
-    if (release.sha256.size() != kDigestDigits || !vswitchd ||
-        !Json::parseFromStream(Json::CharReaderBuilder(), file, &about, nullptr) || !about.isObject() ||
-        !about["kept_since_ms"].isInt64()) {
+    auto parsed = parse_json_object(std::string(std::istreambuf_iterator<char>(file), {}));
+    if (release.sha256.size() != kDigestDigits || !vswitchd || !parsed || !(*parsed)["kept_since_ms"].isInt64()) {
         return std::nullopt;
     }
+    const Json::Value& about = *parsed;
     release.vswitchd = *vswitchd;
     release.ovsdb_server = if_there(directory / "ovsdb-server");
     release.schema = if_there(directory / "vswitch.ovsschema");

@@ -7,10 +7,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <regex>
-#include <sstream>
 #include <thread>
 
+#include "state/text.h"
 #include "upgrade/preflight.h"
 
 namespace hitless::upgrade {
@@ -87,18 +86,8 @@ Status take_new_ports(Pair& pair) {
     return stitched;
 }
 
-// What A itself says of its ports: names and OpenFlow port numbers, of "ovs-appctl dpif/show", whose lines are "    eth1 1/2: (system)".
 Result<std::map<std::string, int64_t>> ports_of(instance::Control& control) {
-    static const std::regex line("^ +(\\S+) (\\d+)/\\S+: \\(.*");
-    std::map<std::string, int64_t> ports;
-    std::istringstream text(TRY(control.call("dpif/show")));
-    std::smatch match;
-    for (std::string one; std::getline(text, one);) {
-        if (std::regex_match(one, match, line)) {
-            ports[match[1]] = std::stoll(match[2]);
-        }
-    }
-    return ports;
+    return ports_shown(TRY(control.call("dpif/show")));
 }
 
 // A takes its configuration by itself; this waits until it has.
@@ -133,6 +122,19 @@ Result<ovsdb::SwitchConfig> operators_config(Pair& pair) {
 }
 
 }  // namespace
+
+std::map<std::string, int64_t> ports_shown(std::string_view dpif_show) {
+    std::map<std::string, int64_t> ports;
+    while (!dpif_show.empty()) {
+        std::string_view line = state::next_line(dpif_show);
+        std::string_view name = state::next_word(line), numbers = state::next_word(line), rest = state::next_word(line);
+        int64_t number = 0;
+        if (numbers.ends_with(':') && rest.starts_with('(') && state::parse_number(numbers.substr(0, numbers.find('/')), number)) {
+            ports[std::string(name)] = number;
+        }
+    }
+    return ports;
+}
 
 Status follow_changes(Pair& pair, const Places& places) {
     ovsdb::ReplicatorOptions options;

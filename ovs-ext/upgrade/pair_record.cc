@@ -1,7 +1,6 @@
 #include "upgrade/pair_record.h"
 
 #include <fcntl.h>
-#include <json/reader.h>
 #include <json/writer.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include <memory>
 #include <sstream>
 
+#include "base/json.h"
 #include "base/private_directory.h"
 #include "base/write_file.h"
 
@@ -226,12 +226,11 @@ Status PairRecord::save(const fs::path& file) const {
 
 Result<PairRecord> PairRecord::load(const fs::path& file) {
     auto text = TRY(read_file(file));
-    Json::Value value;
-    std::string errors;
-    std::unique_ptr<Json::CharReader> reader(Json::CharReaderBuilder().newCharReader());
-    if (!reader->parse(text.data(), text.data() + text.size(), &value, &errors) || !value.isObject()) {
-        return make_error("{}: not readable: {}", file.string(), errors);
+    auto parsed = parse_json_object(text);
+    if (!parsed) {
+        return make_error("{}: not readable: {}", file.string(), parsed.error().message);
     }
+    const Json::Value& value = *parsed;
     if (!value["version"].isInt() || value["version"].asInt() != kVersion) {
         return make_error("{}: written by another version of ovs-hitlessd", file.string());
     }

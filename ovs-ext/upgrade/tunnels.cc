@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <iterator>
-#include <regex>
-#include <sstream>
 #include <thread>
 
 #include "datapath/links.h"
+#include "state/text.h"
 
 namespace hitless::upgrade {
 namespace {
@@ -33,13 +32,15 @@ Result<std::set<std::string>> macs_of_taps(const Pair& pair) {
 
 std::set<std::string> tunnel_endpoints(std::string_view tnl_ports) {
     // "vxlan_sys_4789 (4789) : eth(dst=02:00:00:00:00:fe),eth_type(0x0800),ipv4(dst=10.0.0.254,proto=17,frag=no),udp(dst=4789)"
-    static const std::regex destination("dst=([0-9a-fA-F.:]+)");
+    constexpr std::string_view destination = "dst=", letters = "0123456789abcdefABCDEF.:";
     std::set<std::string> endpoints;
-    std::istringstream text{std::string(tnl_ports)};
-    for (std::string line; std::getline(text, line);) {
+    while (!tnl_ports.empty()) {
+        std::string_view line = state::next_line(tnl_ports);
         std::string endpoint;
-        for (std::sregex_iterator it(line.begin(), line.end(), destination), end; it != end; ++it) {
-            endpoint += (endpoint.empty() ? "" : " ") + it->str(1);
+        for (size_t at = line.find(destination); at != line.npos; at = line.find(destination)) {
+            line.remove_prefix(at + destination.size());
+            auto value = line.substr(0, std::min(line.find_first_not_of(letters), line.size()));
+            endpoint += (endpoint.empty() || value.empty() ? "" : " ") + std::string(value);
         }
         if (!endpoint.empty()) {
             endpoints.insert(endpoint);

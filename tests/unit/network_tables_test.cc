@@ -8,6 +8,7 @@
 #include "state/route_rules.h"
 #include "state/tunnel_neighbours.h"
 #include "state/user_routes.h"
+#include "upgrade/live_changes.h"
 #include "upgrade/state_preflight.h"
 #include "upgrade/tunnels.h"
 
@@ -153,6 +154,12 @@ TEST(Bonds, HaveAnActiveMemberUnlessLacpNegotiatesIt) {
                        "member p6: enabled\n  active member\n  may_enable: true\n";
     EXPECT_THAT(parse_bonds(text), ElementsAre(Entry{"bond0", "p6"}));
     EXPECT_THAT(parse_bonds("---- bond1 ----\nlacp_status: negotiated\n\nmember p1: enabled\n  active member\n"), IsEmpty());
+}
+
+TEST(PortsShown, HaveANameAndANumber) {
+    EXPECT_THAT(upgrade::ports_shown("netdev@ovs-netdev: hit:0 missed:0\n  br0:\n    br0 65534/1: (tap)\n    eth1 1/2: (system)\n"
+                                     "    p2 2/none: (dummy: a=b)\n    p3 99999999999999999999/3: (tap)\n    p4 4/5\n"),
+                ElementsAre(testing::Pair("br0", 65'534), testing::Pair("eth1", 1), testing::Pair("p2", 2)));
 }
 
 TEST(TunnelEndpoints, AreMacAddressAndPort) {

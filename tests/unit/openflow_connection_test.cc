@@ -119,6 +119,29 @@ TEST(Connection, AnswersEchoRequests) {
     EXPECT_NE(std::search(answer.begin(), answer.end(), expected.begin(), expected.end()), answer.end());
 }
 
+// The library would end the program that looks for flows in it.
+TEST(Connection, TakesNoMessageOfAnotherKindForAnAnswer) {
+    Peer peer([](int client) {
+        Peer::hello(client);
+        uint8_t message[64];
+        for (int hello_and_request = 0; hello_and_request < 2; hello_and_request++) {
+            EXPECT_EQ(::recv(client, message, 8, MSG_WAITALL), 8);
+            const ssize_t rest = message[3] - 8;
+            EXPECT_EQ(::recv(client, message + 8, static_cast<size_t>(rest), MSG_WAITALL), rest);
+        }
+        message[1] = 21;   // OFPT_BARRIER_REPLY
+        message[3] = 8;
+        EXPECT_EQ(::send(client, message, 8, MSG_NOSIGNAL), 8);
+        Peer::listen_only(client);
+    });
+    auto connection = Connection::open(peer.path(), "br0", limit);
+    ASSERT_TRUE(connection.ok()) << connection.error().message;
+    auto answer = connection->request({6, 2, 0, 9, 0, 0, 0, 0, 'a'});
+    ASSERT_FALSE(answer.ok());
+    EXPECT_THAT(answer.error().message, HasSubstr("bridge br0: the switch answers 'OFPT_BARRIER_REPLY"));
+    EXPECT_TRUE(connection->usable());
+}
+
 // Requests and answers are echoes, which have no parts.
 TEST(Connection, LeavesNoMoreRequestsUnansweredThanItShall) {
     constexpr size_t at_once = 2, n = 5, size = 9;
