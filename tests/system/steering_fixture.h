@@ -172,7 +172,10 @@ class SteeringTest : public ::testing::TestWithParam<TcMethod> {
     }
 
     static void expect_intact(Traffic& traffic) {
-        for (const auto& count : traffic.stop()) {
+        auto counts = traffic.stop();
+        for (size_t i = 0; i < counts.size(); i++) {
+            const auto& count = counts[i];
+            SCOPED_TRACE(fmt::format("stream {}: sent {}, lost {}, the first number {}", i, count.sent, count.lost, count.first_lost));
             EXPECT_GT(count.sent, 50u);
             EXPECT_EQ(count.received, count.sent);
             EXPECT_EQ(count.lost + count.duplicated + count.reordered, 0u);

@@ -420,6 +420,7 @@ Traffic::Count count_arrivals(uint64_t sent, const std::vector<uint64_t>& arrive
         highest = std::max(highest, number);
     }
     count.lost = static_cast<uint64_t>(std::count(seen.begin(), seen.end(), false));
+    count.first_lost = static_cast<uint64_t>(std::find(seen.begin(), seen.end(), false) - seen.begin());
     return count;
 }
 

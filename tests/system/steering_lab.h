@@ -71,6 +71,7 @@ class Traffic {
     };
     struct Count {
         uint64_t sent = 0, received = 0, lost = 0, duplicated = 0, reordered = 0;
+        uint64_t first_lost = 0;   // its number, from 0, if any is lost
         std::chrono::microseconds longest_delay{};
     };
 
