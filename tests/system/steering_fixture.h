@@ -162,12 +162,20 @@ class SteeringTest : public ::testing::TestWithParam<TcMethod> {
                 {"", "10.9.0.254", h1, "10.9.0.1", size, rate}};
     }
 
+    // From host 'from' (0: from LOCAL) to an address.
+    Status ping(int from, const std::string& to) {
+        ProgramOptions inside;
+        if (from) {
+            inside.network_namespace = hosts_->path(from);
+        }
+        TRY(run_checked({"ping", "-c", "3", "-i", "0.05", "-W", "2", to}, inside));
+        return {};
+    }
+
     void ping_all() {
         for (const auto& [from, to] : {std::pair{1, "10.9.0.2"}, {1, "10.9.0.254"}, {2, "10.9.0.254"}}) {
-            ProgramOptions inside;
-            inside.network_namespace = hosts_->path(from);
-            auto ping = run_checked({"ping", "-c", "3", "-i", "0.05", "-W", "2", to}, inside);
-            ASSERT_TRUE(ping.ok()) << "host " << from << " to " << to << ": " << ping.error().message;
+            auto reached = ping(from, to);
+            ASSERT_TRUE(reached.ok()) << "host " << from << " to " << to << ": " << reached.error().message;
         }
     }
 

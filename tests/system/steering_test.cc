@@ -13,6 +13,7 @@
 #include "base/process.h"
 #include "datapath/bpf/steer.h"
 #include "datapath/steering.h"
+#include "eventually.h"
 #include "steering_fixture.h"
 
 namespace hitless::test {
@@ -393,6 +394,10 @@ TEST_P(SteeringTest, PacketsOfIpv6Pass) {
     attach();
     ASSERT_OK(enable_ipv6("br0"));
     must(run_checked({"ip", "address", "add", "fd09::254/64", "dev", "br0", "nodad"}));
+    // The kernel takes a moment until a new address is of use, and who sends to it meanwhile asks for its neighbour again after a second.
+    for (const auto& [from, to] : {std::pair{0, "fd09::1"}, {1, "fd09::254"}, {1, "fd09::2"}, {2, "fd09::1"}}) {
+        ASSERT_TRUE(eventually([&] { return ping(from, to).ok(); })) << "host " << from << " to " << to;
+    }
     std::string h1 = hosts_->path(1), h2 = hosts_->path(2);
     auto traffic = must(Traffic::start({{h1, "fd09::1", h2, "fd09::2", 1400, 1000},
                                         {h2, "fd09::2", h1, "fd09::1", 64, 2000},
