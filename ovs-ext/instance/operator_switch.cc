@@ -15,6 +15,7 @@ namespace {
 
 // Debian's is a link, through its alternatives, to the binary of one of several packages.
 const std::string kAlternatives = "/usr/sbin/ovs-vswitchd";
+constexpr int kStartTries = 3;
 
 bool chosen_by_alternatives(const std::filesystem::path& executable, const std::string& program) {
     return executable.string().starts_with("/usr/lib/openvswitch-") && (program == "ovs-vswitchd" || program == kAlternatives);
@@ -28,6 +29,24 @@ std::filesystem::path next_executable(const std::filesystem::path& running, cons
     std::error_code error;
     auto chosen = std::filesystem::canonical(kAlternatives, error);
     return error ? running : chosen;
+}
+
+// Nobody holds the pidfile at first, and somebody else may start the switch in that moment. That one ends: it is not in the state that A is
+// to be in.
+Status start_alone(const std::vector<std::string>& argv, const ProgramOptions& options, const std::string& pidfile) {
+    auto end = std::chrono::steady_clock::now() + options.limit;
+    for (int tries = 1;; tries++) {
+        auto started = run_checked(argv, options);
+        if (started) {
+            return {};
+        }
+        auto other = Process::from_pidfile(pidfile);
+        if (!other || tries == kStartTries || std::chrono::steady_clock::now() >= end) {
+            return started.error();
+        }
+        TRY(other->signal(SIGKILL));
+        TRY(other->wait_end(5s));
+    }
 }
 
 }  // namespace
@@ -121,7 +140,7 @@ Status OperatorSwitch::start(std::chrono::milliseconds limit) {
         argv[0] = chosen_by_alternatives(started_.executable, argv[0]) ? kAlternatives : started_.executable.string();
         options.environment = started_.environment;
         options.scheduling = started_.scheduling;
-        TRY(run_checked(in_own_scope(argv), options));
+        TRY(start_alone(in_own_scope(argv), options, command_line_.pidfile));
     }
     process_ = TRY(Process::from_pidfile(command_line_.pidfile));
     started_.pid = process_.pid();

@@ -58,8 +58,8 @@ class OperatorSwitch {
     Status kill();
 
     // Starts it again from executable(), and takes the new process for it: by its systemd service where it has one, else
-    // with the same arguments, environment and scheduling. The caller has released the pidfile. Returns when the new process says that
-    // it is up. Error after 'limit'.
+    // with the same arguments, environment and scheduling. The caller has released the pidfile; another switch that somebody starts in that
+    // moment is ended. Returns when the new process says that it is up. Error after 'limit'.
     Status start(std::chrono::milliseconds limit);
 
   private:
