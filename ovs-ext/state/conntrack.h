@@ -9,8 +9,8 @@
 // counted, and while there are any the target ignores windows (SequenceCheck::suspend). settle() ends that once the target is
 // the active instance.
 //
-// Timeouts. An entry that is made has the full timeout of its state, by the policy of its zone (which is configuration); nothing
-// sets another. So it never ends earlier than it would have, but up to that timeout later.
+// Timeouts. An entry that is made has the full timeout of its state, by the policy of its zone (which is configuration). So it never ends
+// earlier than it would have, but up to that timeout later. docs/architecture.md tells why no other is set.
 //
 // Costs in the source's main thread about 10 us a connection for a dump [measured], nothing for a load.
 #pragma once
