@@ -54,12 +54,12 @@ Result<state::Copy> as_it_is(state::Kind& kind, Pair& pair, Side from) {
     return copy;
 }
 
-// Copies all kinds, one after the other.
-Result<std::vector<state::Copy>> copy_kinds(Step& step, Side from) {
+// Copies all kinds, one after the other. What has been copied is in 'copies' at once: later kinds may ask (zones_of_flows()).
+Status copy_kinds(Step& step, Side from, std::vector<state::Copy>& copies) {
     auto& pair = step.pair;
     std::optional<Error> before;
     for (int pass = 1;; pass++) {
-        std::vector<state::Copy> copies;
+        copies.clear();
         std::optional<Error> refused;
         for (auto& kind : pair.kinds.list) {
             TRY(step.stop.check());
@@ -85,7 +85,7 @@ Result<std::vector<state::Copy>> copy_kinds(Step& step, Side from) {
             copies.push_back(std::move(*copy));
         }
         if (!refused) {
-            return copies;
+            return {};
         }
         if (pass == kPasses) {
             return *refused;
@@ -96,11 +96,10 @@ Result<std::vector<state::Copy>> copy_kinds(Step& step, Side from) {
 
 Status copy_all(Step& step, Side from) {
     auto& pair = step.pair;
-    pair.copies.clear();
     for (auto& kind : pair.kinds.list) {
         TRY(kind->follow(pair.control(from)));
     }
-    pair.copies = TRY(copy_kinds(step, from));
+    TRY(copy_kinds(step, from, pair.copies));
     if (pair.settings.probe_idle_tcp) {
         TRY(probe_idle_connections(step, other(from)));
     }
@@ -125,7 +124,10 @@ std::set<uint16_t> zones_of_flows(const Pair& pair) {
     std::set<uint16_t> zones;
     for (size_t i = 0; i < pair.copies.size(); i++) {
         const auto& kind = *pair.kinds.list[i];
-        for (const auto& entry : kind.name() == "flows" ? pair.copies[i].source : state::Snapshot()) {
+        if (kind.name() != "flows") {
+            continue;
+        }
+        for (const auto& entry : pair.copies[i].source) {
             std::string text = kind.describe(entry);
             for (size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + mark.size())) {
                 uint16_t zone = 0;
@@ -184,7 +186,9 @@ Status run_copy(Step& step, Side from) {
 
 Status run_verify(Step& step, Side from) {
     auto& pair = step.pair;
-    auto before = std::exchange(pair.copies, TRY(copy_kinds(step, from)));
+    std::vector<state::Copy> now;
+    TRY(copy_kinds(step, from, now));
+    auto before = std::exchange(pair.copies, std::move(now));
     for (size_t i = 0; i < pair.kinds.list.size(); i++) {
         auto& kind = *pair.kinds.list[i];
         auto stuck = state::stuck(kind, before[i], pair.copies[i]);
