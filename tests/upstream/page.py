@@ -21,7 +21,8 @@ def page(documents):
 
 
 def command(document):
-    return f"tests/upstream/run --mode {document['mode']} --step {document['step']} --seed {document['seed']}"
+    mode = "--dummy" if document["mode"] == "state" else f"--mode {document['mode']}"
+    return f"tests/upstream/run {mode} --step {document['step']} --seed {document['seed']}"
 
 
 def counts(documents):
