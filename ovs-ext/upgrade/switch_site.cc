@@ -274,6 +274,7 @@ void SwitchSite::watch_unchecked() {
 
 Result<State> SwitchSite::apply(Remedy remedy, const Update& update) {
     health_ = {};
+    make_agents(update);   // no phase has, where an earlier daemon was at it
     if (orphan_) {
         TRY(give_to_a());
         return State::idle;
