@@ -17,6 +17,7 @@ constexpr size_t mod_offset = sizeof(ofp_header);                       // of th
 constexpr size_t match_offset = mod_offset + sizeof(ofp11_flow_mod);    // of its match
 constexpr size_t key_match_offset = 3;
 constexpr size_t tables_at_once = 2;                                    // one is written while another is read
+constexpr size_t flows_expected_at_most = 1'000'000;                    // more take their memory when they come
 constexpr uint8_t flow_mod_type = 14;   // OFPT_FLOW_MOD: the library has no public name for it
 
 // The header of a flow's statistics (OpenFlow 1.5.1 section 7.2.4.1).
@@ -186,7 +187,7 @@ Result<std::vector<Flow>> FlowReader::read_tables(Connection& connection, std::s
         expected += table.flows;
     }
     std::vector<Flow> flows;
-    flows.reserve(expected);
+    flows.reserve(std::min(expected, flows_expected_at_most));
     CanonicalInstructions instructions(fields_.get());
     size_t table = 0, sorted = 0;
     auto sort_table = [&] {

@@ -5,7 +5,10 @@
 #include "state/mdb.h"
 #include "state/route_rules.h"
 #include "state/tunnel_neighbours.h"
+#include "state/tunnel_settings.h"
 #include "state/user_routes.h"
+#include "upgrade/live_changes.h"
+#include "upgrade/tunnels.h"
 
 namespace {
 
@@ -41,6 +44,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (auto neighbours = parse_tunnel_neighbours(text)) {
         for (const Entry& entry : *neighbours) {
             (void) TunnelNeighbours().describe(entry);
+        }
+    }
+    (void) numbers_in(text);
+    for (const auto& [port, number] : hitless::upgrade::ports_shown(text)) {
+        if (port.empty() || port.find_first_of(" \t\n") != port.npos) {
+            std::abort();
+        }
+    }
+    for (const auto& endpoint : hitless::upgrade::tunnel_endpoints(text)) {
+        if (endpoint.empty() || endpoint.find_first_not_of("0123456789abcdefABCDEF.: ") != endpoint.npos) {
+            std::abort();
         }
     }
     return 0;
