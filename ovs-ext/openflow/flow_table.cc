@@ -111,7 +111,7 @@ Status decode_reply(std::span<const uint8_t> reply, const vl_mff_map* fields, Ca
         }
         std::memcpy(&flow, rest.data(), sizeof flow);
         size_t length = ntohs(flow.length);
-        if (length < sizeof flow || length > rest.size()) {
+        if (length < sizeof flow || length > rest.size() || length % 8) {   // of another no flow mod can be made
             return make_error("flows: malformed answer");
         }
         std::string_view body = rest.substr(sizeof flow, length - sizeof flow);
@@ -224,6 +224,13 @@ Result<std::vector<Flow>> FlowReader::read(Connection& connection, std::span<con
     }));
     sort_by_key(found);
     return found;
+}
+
+Result<std::vector<Flow>> FlowReader::flows_in(std::span<const uint8_t> reply) const {
+    std::vector<Flow> flows;
+    CanonicalInstructions instructions(fields_.get());
+    TRY(decode_reply(reply, fields_.get(), instructions, flows));
+    return flows;
 }
 
 void FlowReader::restore_old_actions(std::string_view text, std::span<Flow> flows) const {

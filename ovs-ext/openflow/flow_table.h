@@ -47,6 +47,7 @@ struct FlowEvent {
 class FlowReader {
   public:
     static Result<FlowReader> open(Connection& connection);
+    FlowReader() : FlowReader(nullptr) {}   // of a switch without a TLV map
     FlowReader(FlowReader&&) noexcept;
     FlowReader& operator=(FlowReader&&) noexcept;
     ~FlowReader();
@@ -62,6 +63,9 @@ class FlowReader {
 
     // The flows of these 'events' (Changed; the keys differ) that there are now, sorted by key.
     Result<std::vector<Flow>> read(Connection& connection, std::span<const FlowEvent> events) const;
+
+    // Those of which one message of a reply tells.
+    Result<std::vector<Flow>> flows_in(std::span<const uint8_t> reply) const;
 
     // Gives those of 'flows', which this object has read, that are doubtful their actions, as far as they are of OpenFlow 1.0
     // (old_actions.h). 'text' is what the control command bridge/dump-flows prints of the bridge.
