@@ -396,7 +396,7 @@ TEST_P(SteeringTest, PacketsOfIpv6Pass) {
     must(run_checked({"ip", "address", "add", "fd09::254/64", "dev", "br0", "nodad"}));
     // The kernel takes a moment until a new address is of use, and who sends to it meanwhile asks for its neighbour again after a second.
     for (const auto& [from, to] : {std::pair{0, "fd09::1"}, {1, "fd09::254"}, {1, "fd09::2"}, {2, "fd09::1"}}) {
-        ASSERT_TRUE(eventually([&] { return ping(from, to).ok(); })) << "host " << from << " to " << to;
+        ASSERT_TRUE(eventually([&, from = from, to = to] { return ping(from, to).ok(); })) << "host " << from << " to " << to;
     }
     std::string h1 = hosts_->path(1), h2 = hosts_->path(2);
     auto traffic = must(Traffic::start({{h1, "fd09::1", h2, "fd09::2", 1400, 1000},
