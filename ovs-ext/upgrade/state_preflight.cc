@@ -92,6 +92,7 @@ std::string warn_of_unknown_word(Side of, const std::string& word) {
 }
 
 Result<Findings> examine_state(instance::Control& a) {
+    TRY(a.call("version"));   // of a switch that answers nobody, each of the questions below would wait for its own limit of time
     Findings findings;
     if (auto routes = state::UserRoutes().dump(a); !routes) {
         findings.refusals.push_back(routes.error().message);
