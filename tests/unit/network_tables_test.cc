@@ -83,7 +83,8 @@ TEST(UserRoutes, OfAllTablesAreRead) {
 }
 
 TEST(StatePreflight, RefusesRoutesThatCannotBeCarried) {
-    FakeSwitch one(FakeSwitch::Answers{{"ovs/route/show", "Route Table:\nUser: 10.1.0.0/16 nhid 7 dev br0 SRC 10.0.0.254\n"}});
+    FakeSwitch one({{"version", "ovs-vswitchd (Open vSwitch) 3.1.0"},
+                    {"ovs/route/show", "Route Table:\nUser: 10.1.0.0/16 nhid 7 dev br0 SRC 10.0.0.254\n"}});
     auto control = one.control();
     auto findings = upgrade::examine_state(control);
     ASSERT_TRUE(findings.ok()) << findings.error().message;
