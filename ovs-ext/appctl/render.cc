@@ -76,7 +76,7 @@ std::string transfer_lines(const upgrade::Summary& summary) {
                            record.sender == Side::A ? "A->B" : "B->A", record.copied, record.identical,
                            record.differing, record.delta, milliseconds(record.duration), milliseconds(record.longest_request));
     }
-    return out;
+    return out + "\n" + lines(upgrade::not_carried(), "  not carried");
 }
 
 std::string counters_lines(const upgrade::Summary& summary) {
@@ -157,6 +157,7 @@ Json::Value summary_json(const upgrade::Summary& summary) {
         value["progress"]["total"] = count(progress->total);
     }
     value["warnings"] = strings(summary.warnings);
+    value["not_carried"] = strings(upgrade::not_carried());
     value["error"] = summary.error;
     value["plan"] = Json::Value(Json::arrayValue);
     for (auto phase : summary.plan) {
@@ -264,7 +265,8 @@ Json::Value status_json(const StatusReport& report) {
 std::string check_table(const upgrade::CheckReport& report) {
     std::string out = fmt::format("Open vSwitch {}, {} bridges, {} ports: {}\n", report.version, report.bridges,
                                   report.ports, report.refusals.empty() ? "can be upgraded hitless" : "refused");
-    return out + lines(report.refusals, "refused") + lines(report.warnings, "warning");
+    out += lines(report.refusals, "refused") + lines(report.warnings, "warning");
+    return out + (report.refusals.empty() ? lines(upgrade::not_carried(), "not carried") : "");
 }
 
 Json::Value check_json(const upgrade::CheckReport& report) {
@@ -275,6 +277,7 @@ Json::Value check_json(const upgrade::CheckReport& report) {
     value["ports"] = count(report.ports);
     value["refusals"] = strings(report.refusals);
     value["warnings"] = strings(report.warnings);
+    value["not_carried"] = strings(upgrade::not_carried());
     return value;
 }
 

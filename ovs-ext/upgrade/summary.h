@@ -76,6 +76,15 @@ struct Progress {
     uint64_t done = 0, total = 0;    // in units; a total of 0 is unknown
 };
 
+// What no operation carries over, whatever the switch: a stock one lets nobody load it. In an operator's words.
+inline const std::vector<std::string>& not_carried() {
+    static const std::vector<std::string> texts = {
+        "counters of flows, groups, meters and ports, and the ages of entries: they start anew",
+        "what is left of the timeouts of idle connections: each begins its whole timeout once more, and none ends early",
+    };
+    return texts;
+}
+
 struct Summary {
     uint64_t number = 0;
     Command command{};

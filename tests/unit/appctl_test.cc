@@ -109,9 +109,26 @@ TEST(Render, SummaryTellsResultVersionsPhasesAndKinds) {
               "  state kind            way    copied identical differing   in hold         time    longest request\n"
               "  flows                A->B        10        10         0         1       0.9 ms             0.4 ms\n"
               "\n"
+              "  not carried: counters of flows, groups, meters and ports, and the ages of entries: they start anew\n"
+              "  not carried: what is left of the timeouts of idle connections: each begins its whole timeout once more, and none ends early\n"
+              "\n"
               "  A counted 1000 packets, 90000 bytes in 3 flows of bridge br0: /counters/4-A.txt.gz\n"
               "\n"
               "  packets held 12, dropped 0; blackout 1.234 ms; 0.00 s in all, 0.00 s of it soak\n");
+}
+
+TEST(Render, CheckTellsWhatIsNeverCarriedWhereAnUpgradeIsPossible) {
+    upgrade::CheckReport report;
+    report.version = "3.1.0";
+    report.warnings = {"careful"};
+    EXPECT_EQ(check_table(report), "Open vSwitch 3.1.0, 0 bridges, 0 ports: can be upgraded hitless\n"
+                                   "warning: careful\n"
+                                   "not carried: counters of flows, groups, meters and ports, and the ages of entries: they start anew\n"
+                                   "not carried: what is left of the timeouts of idle connections: each begins its whole timeout once more, "
+                                   "and none ends early\n");
+    EXPECT_EQ(check_json(report)["not_carried"].size(), 2u);
+    report.refusals = {"no"};
+    EXPECT_EQ(check_table(report), "Open vSwitch 3.1.0, 0 bridges, 0 ports: refused\nrefused: no\nwarning: careful\n");
 }
 
 TEST(Render, JsonHasTheStableNames) {

@@ -68,15 +68,15 @@ TEST(Preflight, NeedsOpenflow15AndMissesOpenflow10) {
     EXPECT_THAT(examine(config, good_command_line()).warnings, ElementsAre(testing::HasSubstr("hard timeouts begin anew")));
 }
 
+// Among them those that PMD threads poll.
 TEST(Preflight, RefusesInterfacesThatCannotBeSteered) {
-    auto config = good_switch();
-    config.bridges[0].ports.push_back(port({interface("lisp0", "lisp", 7)}));
-    config.bridges[0].ports.push_back(port({interface("dpdk0", "dpdk", 8)}));
-    EXPECT_THAT(examine(config, good_command_line()).refusals,
-                ElementsAre("interface lisp0: type lisp cannot be carried; only system, internal, tap, patch and the tunnels of the "
-                            "userspace datapath can",
-                            "interface dpdk0: type dpdk cannot be carried; only system, internal, tap, patch and the tunnels of the "
-                            "userspace datapath can"));
+    for (const char* type : {"afxdp", "afxdp-nonpmd", "dpdk", "dpdkvhostuserclient", "lisp", "one-to-come"}) {
+        auto config = good_switch();
+        config.bridges[0].ports.push_back(port({interface("p7", type, 7)}));
+        EXPECT_THAT(examine(config, good_command_line()).refusals,
+                    ElementsAre(fmt::format("interface p7: type {} cannot be carried; only system, internal, tap, patch and the tunnels of the "
+                                            "userspace datapath can", type)));
+    }
 }
 
 TEST(Preflight, TakesTunnelsOfTheUserspaceDatapath) {
