@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -322,14 +323,33 @@ Status Process::wait_end(std::chrono::milliseconds limit) const {
     return {};
 }
 
+namespace {
+
+// What comes after the name in /proc/PID/stat: "PID (COMM) STATE ...", where COMM may hold anything. Empty of one that has ended.
+std::string stat_after_name(pid_t pid) {
+    auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+    auto end = stat ? stat->rfind(')') : std::string::npos;
+    return end != std::string::npos && end + 2 < stat->size() ? stat->substr(end + 2) : "";
+}
+
+}  // namespace
+
 bool Process::stopped() const {
-    auto stat = read_file("/proc/" + std::to_string(pid_) + "/stat");
-    if (!stat) {
-        return false;
+    return stat_after_name(pid_).starts_with('T');
+}
+
+Result<std::chrono::milliseconds> Process::age() const {
+    std::istringstream fields(stat_after_name(pid_));
+    std::string before;
+    for (int i = 0; i < 19; i++) {   // the start is the twentieth: field 22 of all
+        fields >> before;
     }
-    // "PID (COMM) STATE ...", and COMM may hold anything.
-    auto end = stat->rfind(')');
-    return end != std::string::npos && end + 2 < stat->size() && (*stat)[end + 2] == 'T';
+    int64_t start = 0;   // clock ticks since the boot
+    timespec now = {};
+    if (!(fields >> start) || ::clock_gettime(CLOCK_BOOTTIME, &now)) {
+        return make_error("process {}: has ended", pid_);
+    }
+    return std::chrono::milliseconds(int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000 - start * 1000 / ::sysconf(_SC_CLK_TCK));
 }
 
 Result<size_t> Process::resident_bytes() const {

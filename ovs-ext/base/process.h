@@ -62,6 +62,7 @@ class Process {
     // Stopped by SIGSTOP: all its threads.
     bool stopped() const;
     Result<size_t> resident_bytes() const;   // of memory, /proc/PID/statm
+    Result<std::chrono::milliseconds> age() const;   // since its start; whole hundredths of a second
 
     Result<std::string> executable() const;              // path; a replaced file's " (deleted)" is cut off
     Result<std::vector<std::string>> command_line() const;

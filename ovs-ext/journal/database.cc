@@ -2,7 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <limits>
+#include <thread>
 
 #include "base/openvswitch.h"
 #include "base/process.h"
@@ -57,6 +59,7 @@ Status Journal::Database::ensure_served() const {
     }
     auto control = TRY(unixctl::Client::connect(fmt::format("{}.{}.ctl", stem, server.pid())));
     if (!has_line(TRY(control.call("ovsdb-server/list-dbs")), name)) {
+        std::this_thread::sleep_for(options_.server_age - std::min(options_.server_age, TRY(server.age())));
         TRY(control.call("ovsdb-server/add-db", {options_.file}));
     }
     return {};

@@ -40,6 +40,8 @@ struct Options {
     std::string file = "/etc/openvswitch/hitless.db";       // made when absent, in a directory that exists
     std::string schema = "/usr/share/ovs-hitless/hitless.ovsschema";
     std::chrono::milliseconds limit{10'000};                // of each call
+    // A younger server is not given the database: with that it ends sessions, and the script that has just started it, ovs-ctl, would fail.
+    std::chrono::milliseconds server_age{2'000};
     Clock clock = Clock::system();
 };
 

@@ -3,6 +3,10 @@
 
 #include <gmock/gmock.h>
 
+#include <future>
+#include <thread>
+
+#include "base/process.h"
 #include "ovsdb_lab.h"
 
 namespace hitless::journal {
@@ -33,6 +37,7 @@ class JournalTest : public testing::Test {
         options.file = lab_.directory() + "/hitless.db";
         options.schema = HITLESS_SCHEMA;
         options.limit = 5s;
+        options.server_age = server_age_;
         options.clock = {[this] { return now_; }, [this] { return now_; }};
         auto opened = Journal::open(options);
         ASSERT_OK(opened);
@@ -48,8 +53,27 @@ class JournalTest : public testing::Test {
     }
     test::OvsdbLab lab_;
     microseconds now_ = 1700000000s;
+    std::chrono::milliseconds server_age_{0};
     std::unique_ptr<Journal> journal_;
 };
+
+// As ovs-vsctl, which ovs-ctl runs when it has started the server, may be: it fails when its session ends.
+TEST_F(JournalTest, WhoHasJustStartedTheServerIsNotDisturbed) {
+    lab_.stop_server();
+    lab_.start_server();
+    auto session = std::async(std::launch::async, [this] {
+        ProgramOptions options;
+        options.limit = 8s;
+        return run_program({"ovsdb-client", "--no-db-change-aware", "monitor", "unix:" + lab_.socket(), "Open_vSwitch", "Open_vSwitch"}, options);
+    });
+    std::this_thread::sleep_for(200ms);
+    server_age_ = 1500ms;
+    open();
+    auto age = Process::from_pidfile(lab_.server_pidfile())->age();
+    ASSERT_OK(age);
+    EXPECT_GE(*age, server_age_);
+    EXPECT_EQ(session.wait_for(3s), std::future_status::ready);   // else this test tells nothing
+}
 
 TEST_F(JournalTest, NewDatabaseIsIdleWithBothInstancesOffline) {
     auto overview = journal_->overview();
