@@ -15,6 +15,7 @@
 #include <string>
 
 #include "base/process.h"
+#include "eventually.h"
 
 namespace hitless::test {
 
@@ -30,15 +31,14 @@ class WebServer {
     ~WebServer() { stop(); }
     WebServer(const WebServer&) = delete;
 
-    void start() { run({"nginx", "-p", top_.string(), "-c", path("nginx.conf"), "-e", path("error.log")}); }
+    void start() {
+        run({"nginx", "-p", top_.string(), "-c", path("nginx.conf"), "-e", path("error.log")});
+        EXPECT_TRUE(eventually([this] { return pid() != 0; }));   // it writes that a moment after it is in the background
+    }
 
     // Cuts its connections. Returns when it has ended.
     void stop() {
-        std::ifstream file(top_ / "nginx.pid");
-        pid_t pid = 0;
-        file >> pid;
-        auto process = pid ? Process::open(pid) : make_error("it does not run");
-        if (process) {
+        if (auto process = pid() ? Process::open(pid()) : make_error("it does not run")) {
             (void) process->signal(SIGTERM).ok();
             EXPECT_TRUE(process->wait_end(std::chrono::seconds(10)).ok());
         }
@@ -61,6 +61,14 @@ class WebServer {
     }
 
   private:
+    // 0: it does not run.
+    pid_t pid() const {
+        std::ifstream file(top_ / "nginx.pid");
+        pid_t number = 0;
+        file >> number;
+        return number;
+    }
+
     static void run(const std::vector<std::string>& argv) {
         auto output = run_checked(argv);
         ASSERT_TRUE(output.ok()) << output.error().message;
