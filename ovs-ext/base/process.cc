@@ -302,6 +302,16 @@ Result<Process> Process::from_pidfile(const std::string& path) {
     return open(lock.l_pid);
 }
 
+Result<bool> Process::end_by_pidfile(const std::string& path) {
+    auto process = from_pidfile(path);
+    if (!process) {
+        return false;
+    }
+    TRY(process->signal(SIGKILL));
+    TRY(process->wait_end(std::chrono::seconds(5)));
+    return true;
+}
+
 bool Process::alive() const {
     pollfd fd = {pidfd_.get(), POLLIN, 0};
     return pidfd_ && ::poll(&fd, 1, 0) == 0;

@@ -51,6 +51,8 @@ class Process {
     static Process ended(pid_t pid) { return Process(pid, Fd()); }
     // Reads the pid from a daemon's pidfile, and checks that the process holds its lock.
     static Result<Process> from_pidfile(const std::string& path);
+    // Ends the one that holds it, by SIGKILL, whatever its state; whether there was one. Error where it is there after 5 s.
+    static Result<bool> end_by_pidfile(const std::string& path);
 
     pid_t pid() const { return pid_; }
     int pidfd() const { return pidfd_.get(); }   // readable when it has ended

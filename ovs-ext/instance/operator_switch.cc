@@ -40,12 +40,9 @@ Status start_alone(const std::vector<std::string>& argv, const ProgramOptions& o
         if (started) {
             return {};
         }
-        auto other = Process::from_pidfile(pidfile);
-        if (!other || tries == kStartTries || std::chrono::steady_clock::now() >= end) {
+        if (tries == kStartTries || std::chrono::steady_clock::now() >= end || !TRY(Process::end_by_pidfile(pidfile))) {
             return started.error();
         }
-        TRY(other->signal(SIGKILL));
-        TRY(other->wait_end(5s));
     }
 }
 

@@ -3,6 +3,7 @@
 #include "openflow/nxm_flows.h"
 
 #include "openflow/buffers.h"
+#include "openflow/flow_statistics.h"
 
 namespace hitless::openflow {
 
@@ -25,12 +26,7 @@ std::optional<ofputil_flow_stats> NxmFlow::decode() const {
 }
 
 Message nxm_flows_request(const match& least) {
-    ofputil_flow_stats_request request{};
-    request.match = least;
-    request.out_port = OFPP_ANY;
-    request.out_group = OFPG_ANY;
-    request.table_id = OFPTT_ALL;
-    return to_message(ofputil_encode_flow_stats_request(&request, OFPUTIL_P_OF10_NXM_TID));
+    return flow_statistics_request(least, false, OFPUTIL_P_OF10_NXM_TID);
 }
 
 bool for_each_nxm_flow(std::span<const uint8_t> reply, const std::function<void(const NxmFlow&)>& visit) {

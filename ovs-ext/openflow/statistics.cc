@@ -3,20 +3,11 @@
 #include "openflow/statistics.h"
 
 #include "openflow/buffers.h"
+#include "openflow/flow_statistics.h"
 
 namespace hitless::openflow {
 
 namespace {
-
-Message flow_statistics_request(bool aggregate) {
-    ofputil_flow_stats_request request{};
-    request.aggregate = aggregate;
-    request.match = MATCH_CATCHALL_INITIALIZER;
-    request.out_port = OFPP_ANY;
-    request.out_group = OFPG_ANY;
-    request.table_id = OFPTT_ALL;
-    return to_message(ofputil_encode_flow_stats_request(&request, OFPUTIL_P_OF15_OXM));
-}
 
 // The lines below the one that names the message.
 std::string lines_of(std::span<const uint8_t> reply) {
@@ -29,15 +20,7 @@ std::string lines_of(std::span<const uint8_t> reply) {
 }  // namespace
 
 Result<FlowTotals> read_flow_totals(Connection& connection) {
-    FlowTotals totals;
-    for (const Message& reply : TRY(connection.request(flow_statistics_request(true)))) {
-        ofputil_aggregate_stats statistics{};
-        if (ofperr error = ofputil_decode_aggregate_stats_reply(&statistics, reinterpret_cast<const ofp_header*>(reply.data()))) {
-            return make_error("bridge {}: totals in a form unknown here: {}", connection.name(), ofperr_get_name(error));
-        }
-        totals = {statistics.flow_count, statistics.packet_count, statistics.byte_count};
-    }
-    return totals;
+    return read_flow_totals(connection, match{}, OFPUTIL_P_OF15_OXM);
 }
 
 Status print_statistics(Connection& connection, const TakeText& take) {
@@ -45,7 +28,7 @@ Status print_statistics(Connection& connection, const TakeText& take) {
         const char* heading;
         Message request;
     } lists[] = {
-        {"[flows]\n", flow_statistics_request(false)},
+        {"[flows]\n", flow_statistics_request(match{}, false, OFPUTIL_P_OF15_OXM)},
         {"[groups]\n", to_message(ofputil_encode_group_stats_request(OFP15_VERSION, OFPG_ALL))},
         {"[meters]\n", to_message(ofputil_encode_meter_request(OFP15_VERSION, OFPUTIL_METER_STATS, OFPM13_ALL))},
         {"[ports]\n", to_message(ofputil_encode_dump_ports_request(OFP15_VERSION, OFPP_ANY))},

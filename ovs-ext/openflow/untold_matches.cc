@@ -5,6 +5,7 @@
 #include <set>
 
 #include "openflow/buffers.h"
+#include "openflow/flow_statistics.h"
 #include "openflow/nxm_flows.h"
 
 namespace hitless::openflow {
@@ -45,21 +46,6 @@ std::vector<match> on_priorities() {
     return all;
 }
 
-Result<size_t> count_flows(Connection& connection, const match& least) {
-    ofputil_flow_stats_request request{};
-    request.aggregate = true;
-    request.match = least;
-    request.out_port = OFPP_ANY;
-    request.out_group = OFPG_ANY;
-    request.table_id = OFPTT_ALL;
-    auto replies = TRY(connection.request(to_message(ofputil_encode_flow_stats_request(&request, OFPUTIL_P_OF10_NXM_TID))));
-    ofputil_aggregate_stats counted;
-    if (ofputil_decode_aggregate_stats_reply(&counted, reinterpret_cast<const ofp_header*>(replies.front().data()))) {
-        return make_error("bridge {}: the switch does not count flows in OpenFlow 1.0", connection.name());
-    }
-    return counted.flow_count;
-}
-
 }  // namespace
 
 Result<UntoldMatches> read_untold_matches(const std::string& path, const std::string& bridge, size_t limit) {
@@ -67,7 +53,7 @@ Result<UntoldMatches> read_untold_matches(const std::string& path, const std::st
     size_t listed = 0;
     std::set<std::string> untold;
     for (const match& least : on_priorities()) {
-        listed += TRY(count_flows(connection, least));
+        listed += TRY(read_flow_totals(connection, least, OFPUTIL_P_OF10_NXM_TID)).flows;
         if (listed > limit) {
             return UntoldMatches{};
         }

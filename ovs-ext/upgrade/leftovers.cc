@@ -1,6 +1,4 @@
 // What a daemon that was killed may have left on the host.
-#include <signal.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <set>
@@ -21,16 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kRestorationEvery = 2s;
-
-// Ends the process of B's that holds 'pidfile', if there is one.
-Status end_process(const std::filesystem::path& pidfile) {
-    auto process = Process::from_pidfile(pidfile.string());
-    if (!process) {
-        return {};
-    }
-    TRY(process->signal(SIGKILL));
-    return process->wait_end(5s);
-}
 
 // A's flows whose timeouts an earlier daemon took away get them back: those that A has still.
 Status restore_flow_timeouts(const instance::OperatorSwitch& a, const state::Snapshot& timed) {
@@ -73,8 +61,8 @@ Status SwitchSite::remove_b() {
     options.b_namespace = places_.b_namespace().string();
     TRY(datapath::remove_steering_leftovers(options));
     TRY(control::MgmtLinks::repair(places_.rundir.string()));
-    TRY(end_process(places_.b_rundir() / "ovs-vswitchd.pid"));
-    TRY(end_process(places_.b_rundir() / "ovsdb-server.pid"));
+    TRY(Process::end_by_pidfile((places_.b_rundir() / "ovs-vswitchd.pid").string()));
+    TRY(Process::end_by_pidfile((places_.b_rundir() / "ovsdb-server.pid").string()));
     TRY(datapath::unmount_bpf_filesystem(places_.bpf().string()));
     TRY(datapath::remove_named_namespace(places_.b_namespace().string()));
     TRY(remove_directory(places_.staging()));

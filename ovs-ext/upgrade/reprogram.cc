@@ -1,7 +1,6 @@
 // Phase reprogram: A's software is replaced while B forwards, and A restarted from it, silent: nothing reaches it, nothing that
 // it sends gets out, and the gate keeps it from the controllers.
 #include <poll.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -30,12 +29,8 @@ Status end_stranger(const Pair& pair) {
     if (pair.pidfile && pair.pidfile->held()) {
         return {};
     }
-    auto process = Process::from_pidfile(pair.a.command_line().pidfile);
-    if (!process) {
-        return {};
-    }
-    TRY(process->signal(SIGKILL));
-    return process->wait_end(5s);
+    TRY(Process::end_by_pidfile(pair.a.command_line().pidfile));
+    return {};
 }
 
 // Ends A's old process. The daemon takes its place where tools look for it.
