@@ -11,7 +11,6 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 LAB = TOP / "utilities/ovs-hitless-lab"
 BUILDS = ["/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk", "/usr/lib/openvswitch-switch/ovs-vswitchd"]
 COUNTS = ("sent", "received", "lost", "duplicated", "reordered")
-MOST_SERIES = 64   # streams of which the probe keeps what happened in each millisecond
 
 
 class Failed(Exception):
@@ -27,16 +26,13 @@ def resident_kb(pid):
 
 def blackout_ms(report, upgrade):
     """The blackout of an upgrade's holds, as the traffic saw it: by how much the slowest packet that was sent in a hold was later
-    than usual. None where it cannot be told: when the probe kept no series."""
-    slowest = None
-    for flow in report["flows"]:
-        series, usual_us = flow.get("series"), flow["latency_us"]["p50"]
-        for hold in upgrade["holds"] if series else ():
-            began = hold["began_us"] / 1e6 - report["started_s"] - series["at_s"]
-            bins = [int(1000 / series["interval_ms"] * moment) for moment in (began, began + hold["duration_us"] / 1e6)]
-            latest = max(series["latency_maximum_us"][bins[0]:bins[1] + 1])
-            slowest = max(slowest or 0, (latest - usual_us) / 1000)
-    return slowest
+    than usual."""
+    series, usual_us, latest_us = report["total"]["series"], report["total"]["latency_us"]["p50"], 0
+    for hold in upgrade["holds"]:
+        began = hold["began_us"] / 1e6 - report["started_s"] - series["at_s"]
+        bins = [int(1000 / series["interval_ms"] * moment) for moment in (began, began + hold["duration_us"] / 1e6)]
+        latest_us = max(latest_us, *series["latency_maximum_us"][bins[0]:bins[1] + 1])
+    return (latest_us - usual_us) / 1000
 
 
 class LabBench:
@@ -124,12 +120,11 @@ class LabBench:
         self.probes.remove(process)
         return json.loads((self.work / f"{name}.json").read_text())
 
-    def under_traffic(self, act, rate, size, flows, streams):
-        """Runs 'act' under UDP; each of 'flows', of 'streams' in all, has 'rate' packets/s. Returns the probe's report, with what 'act'
-        returned, and when it began and ended, in seconds of the report."""
+    def under_traffic(self, act, rate, size, flows):
+        """Runs 'act' under UDP; each stream of 'flows' has 'rate' packets/s. Returns the probe's report, with what 'act' returned, and
+        when it began and ended, in seconds of the report."""
         arguments = [argument for flow in flows for argument in ("--flow", flow)]
-        arguments += ["--series", 1] if streams <= MOST_SERIES else []
-        process = self.start("udp", "run", "--realtime", "--rate", rate, "--size", size, *arguments)
+        process = self.start("udp", "run", "--realtime", "--series", 1, "--rate", rate, "--size", size, *arguments)
         time.sleep(1)
         began = time.time()
         try:

@@ -65,5 +65,20 @@ TEST(ProbeTimeSeries, TheAnalysisFillsIt) {
     }
 }
 
+TEST(ProbeTimeSeries, SeveralAnalysesFillOneMore) {
+    TimeSeries all(0, 100);
+    SequenceAnalysis fast(10, 64, TimeSeries(0, 100), &all), slow(10, 64, TimeSeries(0, 0), &all);
+    for (uint64_t i = 0; i < 10; ++i) {
+        fast.record({i, static_cast<int64_t>(i) * 10, static_cast<int64_t>(i) * 10 + 3});
+        slow.record({i, static_cast<int64_t>(i) * 10, static_cast<int64_t>(i) * 10 + 700});
+    }
+    slow.finish(12, 0, 110);
+    ASSERT_EQ(all.bins().size(), 2u);
+    EXPECT_EQ(all.bins()[0].received, 20u);
+    EXPECT_EQ(all.bins()[0].latency_maximum_ns, 700);
+    EXPECT_EQ(all.bins()[1].lost, 2u);
+    EXPECT_EQ(fast.finish(10, 0, 90).series.bins()[0].received, 10u);
+}
+
 }  // namespace
 }  // namespace hitless::probe

@@ -150,7 +150,7 @@ int main(int argc, char** argv) {
     run->add_option("--drain", drain_ms, "ms to wait for late packets (2000)");
     run->add_option("--window", udp.window, "packets after which a missing one is lost (10 s of them, 1024 to 262144)")
         ->check(CLI::Range(uint64_t{64}, uint64_t{1} << 26));
-    run->add_option("--series", series_ms, "report also the time series of each stream, in steps of so many ms")
+    run->add_option("--series", series_ms, "report also a time series, in steps of so many ms, of all streams together and of each of up to 64")
         ->check(CLI::Range(1, 10000));
     run->add_option("--send-cpu", udp.send_cpu, "CPU of the sending thread")->check(CLI::Range(0, CPU_SETSIZE - 1));
     run->add_option("--receive-cpu", udp.receive_cpu, "CPU of the receiving thread")->check(CLI::Range(0, CPU_SETSIZE - 1));

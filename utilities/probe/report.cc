@@ -163,6 +163,9 @@ Json::Value to_json(const RunReport& report) {
     value["total"]["lost_by_switch"] = count(total.result.lost - lost_by_host(report, total.result));
     value["total"]["host"] = faults_json(total.faults, report.receive_drops);
     value["total"]["host"]["backlog_drops"] = count(report.backlog_drops);
+    if (report.series.interval_ns() > 0) {
+        value["total"]["series"] = series_json(report.series, report.started_ns);
+    }
     value["flows"] = Json::Value(Json::arrayValue);
     for (const StreamReport& stream : report.streams) {
         Json::Value entry;

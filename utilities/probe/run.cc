@@ -81,6 +81,8 @@ class Run {
     Status receive_status_;
     std::thread sender_, receiver_;
     const int64_t opened_ns_ = realtime_ns();
+    TimeSeries series_{opened_ns_, options_.series_interval.count()};
+    int64_t stream_interval_ns_ = 0;   // of each stream's own series
     int64_t started_ns_ = 0, started_monotonic_ns_ = 0, ended_monotonic_ns_ = 0;
     uint64_t softnet_drops_ = 0;
     std::map<int, uint64_t> drops_before_;   // by socket: what the warm-up lost is not counted
@@ -94,7 +96,7 @@ void Run::add_stream(uint32_t flow, bool reverse, int send_socket, int receive_s
         static_cast<uint32_t>(streams_.size()),
         SequenceAnalysis(static_cast<int64_t>(1e9 / options_.rate_pps),
                          options_.window ? options_.window : static_cast<uint64_t>(window),
-                         TimeSeries(opened_ns_, options_.series_interval.count())));
+                         TimeSeries(opened_ns_, stream_interval_ns_), &series_));
     stream->flow = flow;
     stream->reverse = reverse;
     stream->from = reverse ? spec.to : spec.from;
@@ -121,6 +123,11 @@ Status Run::open() {
         }
         return made[key];
     };
+    size_t streams = 0;
+    for (const FlowSpec& spec : options_.flows) {
+        streams += spec.both ? 2 : 1;
+    }
+    stream_interval_ns_ = streams <= kMostSeries ? options_.series_interval.count() : 0;
     for (uint32_t flow = 0; flow < options_.flows.size(); ++flow) {
         const FlowSpec& spec = options_.flows[flow];
         const int near = TRY(socket_of(spec.from, spec.source));
@@ -273,6 +280,7 @@ Result<RunReport> Run::report() {
         entry.result = stream->analysis.finish(stream->sent, stream->first_sent_ns, stream->last_sent_ns);
         report.streams.push_back(std::move(entry));
     }
+    report.series = std::move(series_);   // now that each stream has told of its last losses
     return report;
 }
 

@@ -14,6 +14,8 @@
 
 namespace hitless::probe {
 
+constexpr size_t kMostSeries = 64;       // a TimeSeries takes up to 800 kB
+
 struct RunOptions {
     std::vector<FlowSpec> flows;
     double rate_pps = 10'000;            // of each stream
@@ -22,7 +24,7 @@ struct RunOptions {
     std::chrono::milliseconds warm_up_limit{5'000};      // by then every stream must have been heard
     std::chrono::milliseconds drain_limit{2'000};        // waited for late packets, from the last arrival
     uint64_t window = 0;                 // as of SequenceAnalysis; 0: kWindowTime's packets, at most its default
-    std::chrono::nanoseconds series_interval{0};   // of a TimeSeries for each stream; 0: none
+    std::chrono::nanoseconds series_interval{0};   // of a TimeSeries of all streams, and of each if they are kMostSeries at most; 0: none
     int buffer_bytes = 64 << 20;
     std::optional<int> send_cpu, receive_cpu;
     bool realtime = false;               // both threads get the lowest SCHED_FIFO priority: before all ordinary processes
@@ -48,6 +50,7 @@ struct RunReport {
     int64_t clock_step_ns = 0;           // by how much CLOCK_REALTIME was set meanwhile: latencies are that wrong
     uint64_t receive_drops = 0;          // of all sockets
     uint64_t backlog_drops = 0;          // packets dropped between devices of this host because a CPU was overloaded (softnet)
+    TimeSeries series{0, 0};             // of all streams
     std::vector<StreamReport> streams;
 };
 

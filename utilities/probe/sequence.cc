@@ -9,8 +9,8 @@ namespace {
 constexpr size_t kEventsKept = 100;
 }
 
-SequenceAnalysis::SequenceAnalysis(int64_t interval_ns, uint64_t window, TimeSeries series)
-    : interval_ns_(interval_ns), mask_(std::bit_ceil(std::max<uint64_t>(window, 2)) - 1), slots_(mask_ + 1) {
+SequenceAnalysis::SequenceAnalysis(int64_t interval_ns, uint64_t window, TimeSeries series, TimeSeries* all)
+    : interval_ns_(interval_ns), mask_(std::bit_ceil(std::max<uint64_t>(window, 2)) - 1), slots_(mask_ + 1), all_(all) {
     result_.series = std::move(series);
 }
 
@@ -36,6 +36,9 @@ void SequenceAnalysis::record(const Arrival& arrival) {
     ++result_.received;
     result_.latency_ns.record(arrival.received_ns - arrival.sent_ns);
     result_.series.arrived(arrival.sent_ns, arrival.received_ns - arrival.sent_ns);
+    if (all_) {
+        all_->arrived(arrival.sent_ns, arrival.received_ns - arrival.sent_ns);
+    }
     if (arrival.sequence < next_) {
         ++result_.reordered;
         result_.displacement = std::max(result_.displacement, next_ - 1 - arrival.sequence);
@@ -80,6 +83,9 @@ void SequenceAnalysis::close_loss(const Slot* next) {
 void SequenceAnalysis::add_event(LossEvent event) {
     result_.lost += event.packets;
     result_.series.lost(event.due_ns, event.packets, interval_ns_);
+    if (all_) {
+        all_->lost(event.due_ns, event.packets, interval_ns_);
+    }
     longest_outage_ns_ = std::max(longest_outage_ns_, event.outage_ns);
     ++result_.loss_events_total;
     if (result_.loss_events.size() < kEventsKept) {

@@ -57,8 +57,9 @@ class SequenceAnalysis {
     static constexpr uint64_t kDefaultWindow = uint64_t{1} << 18;
 
     // 'interval_ns': time between two packets of the stream as sent. 'window': rounded up to a power of two. 'series': empty, to be
-    // filled.
-    explicit SequenceAnalysis(int64_t interval_ns, uint64_t window = kDefaultWindow, TimeSeries series = {0, 0});
+    // filled, as is 'all', which several analyses share; it may be null.
+    explicit SequenceAnalysis(int64_t interval_ns, uint64_t window = kDefaultWindow, TimeSeries series = {0, 0},
+                              TimeSeries* all = nullptr);
 
     void record(const Arrival& arrival);
 
@@ -86,6 +87,7 @@ class SequenceAnalysis {
     bool any_before_ = false;   // previous_ is valid
     Slot previous_;             // last delivered packet before the run
     int64_t longest_outage_ns_ = 0;
+    TimeSeries* all_;
     StreamResult result_;
 };
 
