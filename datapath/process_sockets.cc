@@ -249,6 +249,16 @@ Status ProcessSockets::show_devices() {
     return {};
 }
 
+Status ProcessSockets::ignore_outgoing(bool on) {
+    int value = on;
+    for (const auto& [fd, device] : packet_) {
+        if (::setsockopt(fd.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, &value, sizeof value)) {
+            return make_errno_error(errno, "packet socket of device {}: outgoing packets", device);
+        }
+    }
+    return {};
+}
+
 bool ProcessSockets::empty() const {
     return std::all_of(packet_.begin(), packet_.end(),
                        [](const auto& socket) { return memory_info(socket.fd.get(), SK_MEMINFO_RMEM_ALLOC) == 0; }) &&

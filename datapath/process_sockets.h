@@ -38,6 +38,10 @@ class ProcessSockets {
     // It is told of all devices again.
     Status show_devices();
 
+    // Whether the kernel itself keeps from the packet sockets what is sent out of their devices. vswitchd has a filter for that, to
+    // which the kernel gives a clone of each such packet. Stays when this object, or this process, ends.
+    Status ignore_outgoing(bool on);
+
     // Waits until every packet that was accepted is also processed: all queues empty, then one turn of the process's main
     // loop (round_trip: a request on its control socket), and still empty. Only for ports polled by the main thread (no
     // PMD). Error when that takes longer than 'limit', or when 'go_on' has one.

@@ -59,6 +59,7 @@ Status Pair::open_sockets(Side side) {
     auto& sockets = side == Side::A ? a_sockets : b_sockets;
     sockets = TRY(datapath::ProcessSockets::open(side == Side::A ? a.process().pid() : b->process().pid()));
     TRY(sockets->enlarge_receive_buffers(settings.receive_buffer_bytes));
+    TRY(sockets->ignore_outgoing(true));
     return side == Side::A ? sockets->hide_devices(datapath::SteeringOptions().prefix) : Status();
 }
 

@@ -12,6 +12,7 @@ Status put_sockets_back(pid_t a, int bytes) {
     }
     auto sockets = TRY(datapath::ProcessSockets::open(a));   // ports may have come since
     TRY(sockets.show_devices());
+    TRY(sockets.ignore_outgoing(false));
     return bytes ? sockets.reduce_receive_buffers(bytes) : Status();
 }
 

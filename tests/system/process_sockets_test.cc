@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "datapath/promiscuous.h"
+#include "outgoing.h"
 #include "steering_fixture.h"
 
 namespace hitless::test {
@@ -129,6 +130,16 @@ TEST_P(ProcessSocketsTest, FindsPortsAndEnlargesTheirBuffers) {
     auto failed = sockets.drain([]() -> Status { return make_error("no answer"); }, 1s);
     ASSERT_FALSE(failed.ok());
     EXPECT_FALSE(datapath::ProcessSockets::open(1 << 22).ok());
+}
+
+TEST_P(ProcessSocketsTest, ForwardsWithoutBeingOfferedWhatItSends) {
+    EXPECT_EQ(sockets_offered_outgoing(a_->pid()), static_cast<size_t>(host_count));
+    auto sockets = must(datapath::ProcessSockets::open(a_->pid()));
+    ASSERT_OK(sockets.ignore_outgoing(true));
+    EXPECT_EQ(sockets_offered_outgoing(a_->pid()), 0u);
+    ping_all();
+    ASSERT_OK(sockets.ignore_outgoing(false));
+    EXPECT_EQ(sockets_offered_outgoing(a_->pid()), static_cast<size_t>(host_count));
 }
 
 // Else it would look at all of its ports again and again, and forward nothing meanwhile.

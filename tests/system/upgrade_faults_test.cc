@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "faults.h"
+#include "outgoing.h"
 
 namespace hitless::test {
 namespace {
@@ -236,15 +237,20 @@ TEST_F(Faults, TheSocketsOfAAreAsTheyWereWhateverBecomesOfTheUpgrade) {
     make_lab();
     auto before = receive_buffers();
     ASSERT_FALSE(before.empty());
+    auto offered = sockets_offered_outgoing(lab().switch_pid());
+    EXPECT_GT(offered, 0u);
     EXPECT_TRUE(is_told_of_our_devices());
     ASSERT_EQ(lab().appctl({"hitless/standby", "--from=" + lab().new_software()}).exit_status, 0);
     EXPECT_NE(receive_buffers(), before);
+    EXPECT_EQ(sockets_offered_outgoing(lab().switch_pid()), 0u);
     EXPECT_FALSE(is_told_of_our_devices());
     ASSERT_EQ(lab().appctl({"hitless/abort"}).exit_status, 0);
     EXPECT_EQ(receive_buffers(), before);
+    EXPECT_EQ(sockets_offered_outgoing(lab().switch_pid()), offered);
     EXPECT_TRUE(is_told_of_our_devices());
     ASSERT_EQ(lab().appctl(upgrade("0")).exit_status, 0);
     EXPECT_EQ(receive_buffers(), before);
+    EXPECT_EQ(sockets_offered_outgoing(lab().switch_pid()), offered);
     EXPECT_TRUE(is_told_of_our_devices());
 }
 
