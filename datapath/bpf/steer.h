@@ -82,7 +82,7 @@ struct steer_tcp_state {
     __u16 window;           // of the last segment, not scaled
     __u8 window_scale;      // from a SYN; STEER_TCP_NO_SCALE: none was seen
     __u8 flags;             // all TCP flags seen, ored
-    __u32 reserved;
+    __u32 sender;           // digest of the port and link-layer address it came from; 0: unknown
     __u64 seen_ns;          // host_clock.h, of the last segment
 };
 

@@ -66,11 +66,13 @@ static __always_inline __u8 window_scale(const struct tcphdr *tcp, const void *e
     return STEER_TCP_NO_SCALE;
 }
 
-static __always_inline void tcp_learn_segment(struct steer_tcp_key *key, const struct tcphdr *tcp, const void *end, __u32 ip_payload)
+// Whether the segment's sender, of which 'sender' is a digest, may be another one than that of the segment before.
+static __always_inline int tcp_learn_segment(struct steer_tcp_key *key, const struct tcphdr *tcp, const void *end,
+                                              __u32 ip_payload, __u32 sender)
 {
     __u32 header = tcp->doff * 4;
     if (header < sizeof *tcp || ip_payload < header) {
-        return;
+        return 0;
     }
     key->source_port = tcp->source;
     key->destination_port = tcp->dest;
@@ -93,7 +95,9 @@ static __always_inline void tcp_learn_segment(struct steer_tcp_key *key, const s
         known->window = bpf_ntohs(tcp->window);
         known->flags |= flags;
         known->seen_ns = bpf_ktime_get_ns();
-        return;
+        int another = known->sender != sender;
+        known->sender = sender;
+        return another;
     }
     struct steer_tcp_state fresh = {
         .next_seq = next,
@@ -101,13 +105,14 @@ static __always_inline void tcp_learn_segment(struct steer_tcp_key *key, const s
         .window = bpf_ntohs(tcp->window),
         .window_scale = scale,
         .flags = flags,
+        .sender = sender,
         .seen_ns = bpf_ktime_get_ns(),
     };
     bpf_map_update_elem(&learned, key, &fresh, BPF_ANY);
+    return 1;
 }
 
-// How the sender of a frame is reached: at the port 'ifindex', by the frame's own header with the addresses exchanged. Most frames
-// say what the one before said.
+// How the sender of a frame is reached: at the port 'ifindex', by the frame's own header with the addresses exchanged.
 static __always_inline void learn_host(const __u8 *address, const void *data, const void *end, __u32 l2_length, __u32 ifindex)
 {
     const __u8 *l2 = data;
@@ -118,10 +123,6 @@ static __always_inline void learn_host(const __u8 *address, const void *data, co
     struct steer_host host = {.ifindex = ifindex, .l2_length = l2_length};
     __builtin_memcpy(key.address, address, sizeof key.address);
     __builtin_memcpy(host.l2, l2, STEER_L2_MAX);
-    struct steer_host *known = bpf_map_lookup_elem(&hosts, &key);
-    if (known && known->ifindex == ifindex && *(__u64 *) (known->l2 + 3) == *(__u64 *) (host.l2 + 3)) {
-        return;   // the second half of one address and the first of the other: enough to tell that a host has moved
-    }
     bpf_map_update_elem(&hosts, &key, &host, BPF_ANY);
 }
 
@@ -177,8 +178,9 @@ static __always_inline void tcp_learn(void *data, void *end, __u32 ifindex)
     if ((void *) (tcp + 1) > end || payload > 0xffff) {
         return;
     }
-    tcp_learn_segment(&key, tcp, end, payload);
-    if (ifindex) {
+    // Of the address the part that is not its maker's.
+    __u32 sender = ifindex ^ *(__u32 *) (eth->h_source + 2);
+    if (tcp_learn_segment(&key, tcp, end, payload, ifindex ? sender : 0) && ifindex) {
         learn_host(key.source, data, end, l2_length, ifindex);
     }
 }
