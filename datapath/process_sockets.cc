@@ -289,7 +289,7 @@ uint64_t ProcessSockets::waiting_bytes() const {
 }
 
 Status ProcessSockets::drain(const std::function<Status()>& round_trip, std::chrono::milliseconds limit,
-                             const std::function<Status()>& go_on) {
+                             const std::function<Status()>& go_on) const {
     auto deadline = Clock::now() + limit;
     do {
         while (!empty()) {

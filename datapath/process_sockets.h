@@ -46,7 +46,7 @@ class ProcessSockets {
     // loop (round_trip: a request on its control socket), and still empty. Only for ports polled by the main thread (no
     // PMD). Error when that takes longer than 'limit', or when 'go_on' has one.
     Status drain(const std::function<Status()>& round_trip, std::chrono::milliseconds limit,
-                 const std::function<Status()>& go_on = [] { return Status(); });
+                 const std::function<Status()>& go_on = [] { return Status(); }) const;
 
     // No packet is waiting, in a packet socket or a tap.
     bool empty() const;

@@ -22,10 +22,22 @@ Result<std::string> Control::call(const std::string& command,
     auto reply = unixctl_->call(command, arguments, limit);
     auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
     longest_call_ = std::max(longest_call_, took);
-    if (!reply) {
-        unixctl_.reset();   // it may be broken: the next call connects anew
+    if (!unixctl_->usable()) {
+        unixctl_.reset();   // the next call connects anew
     }
     return reply;
+}
+
+void Control::ask(const std::vector<unixctl::Request>& requests) {
+    if (unixctl_ && !unixctl_->ask(requests)) {
+        unixctl_.reset();
+    }
+}
+
+void Control::forget_asked() {
+    if (unixctl_) {
+        unixctl_->forget_asked();
+    }
 }
 
 std::chrono::microseconds Control::take_longest_request() {

@@ -37,6 +37,10 @@ class Control {
     Result<std::string> call(const std::string& command, const std::vector<std::string>& arguments = {},
                              std::chrono::milliseconds limit = unixctl::Client::default_limit);
 
+    // Asks at once for what later calls of the same commands shall return, as of now: Client::ask(). Where that fails they ask themselves.
+    void ask(const std::vector<unixctl::Request>& requests);
+    void forget_asked();
+
     // The longest that a single request of all that were answered since the last call of this took: while its main thread
     // works on one, the instance forwards nothing.
     std::chrono::microseconds take_longest_request();

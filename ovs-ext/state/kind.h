@@ -68,6 +68,12 @@ class Kind {
     // Reads everything of this kind.
     virtual Result<Snapshot> dump(instance::Control& from) = 0;
 
+    // What dump() will ask of 'from', where that is known before: it can be asked together with what other kinds ask.
+    virtual std::vector<unixctl::Request> requests(const instance::Control& from) const {
+        (void) from;
+        return {};
+    }
+
     // Carries out 'changes' and waits until they are in effect. What the instance refuses is an Error naming the entry; what
     // was carried out before it stays.
     virtual Status load(instance::Control& to, const Changes& changes) = 0;

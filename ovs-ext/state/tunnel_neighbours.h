@@ -15,6 +15,7 @@ class TunnelNeighbours : public Kind {
   public:
     std::string_view name() const override { return "tunnel-neighbours"; }
     Result<Snapshot> dump(instance::Control& from) override;
+    std::vector<unixctl::Request> requests(const instance::Control&) const override { return {{"tnl/neigh/show", {}}}; }
     Status load(instance::Control& to, const Changes& changes) override;
     std::string describe(const Entry& entry) const override;
     // No version can remove a single one. It goes when it has not been used for a while (tnl/neigh/aging), and ARP corrects it.

@@ -1,14 +1,11 @@
 #include "unixctl/client.h"
 
+#include <algorithm>
+
 #include "base/openvswitch.h"
 
 namespace hitless::unixctl {
 namespace {
-
-struct DestroyMessage {
-    void operator()(jsonrpc_msg* message) const { jsonrpc_msg_destroy(message); }
-};
-using Message = std::unique_ptr<jsonrpc_msg, DestroyMessage>;
 
 json* to_json(const std::vector<std::string>& arguments) {
     json* array = json_array_create_empty();
@@ -16,31 +13,6 @@ json* to_json(const std::vector<std::string>& arguments) {
         json_array_add(array, json_string_create(argument.c_str()));
     }
     return array;
-}
-
-// The reply to the request with 'id'; nothing when it does not come in time. An errno value, or EOF, is a broken connection.
-std::pair<Message, int> receive(jsonrpc* rpc, const json* id, long long int deadline_ms) {
-    for (;;) {
-        jsonrpc_run(rpc);
-        jsonrpc_msg* received = nullptr;
-        int error = jsonrpc_recv(rpc, &received);
-        Message message(received);
-        if (!error && (message->type == JSONRPC_REPLY || message->type == JSONRPC_ERROR) && json_equal(message->id, id)) {
-            return {std::move(message), 0};
-        }
-        if (error && error != EAGAIN) {
-            return {nullptr, error};
-        }
-        if (time_msec() >= deadline_ms) {
-            return {nullptr, ETIMEDOUT};
-        }
-        if (error == EAGAIN) {
-            jsonrpc_wait(rpc);
-            jsonrpc_recv_wait(rpc);
-            poll_timer_wait_until(deadline_ms);
-            poll_block();
-        }
-    }
 }
 
 std::string trimmed(const json* text) {
@@ -57,6 +29,10 @@ void Client::Close::operator()(jsonrpc* rpc) const {
     jsonrpc_close(rpc);
 }
 
+void Client::DestroyMessage::operator()(jsonrpc_msg* message) const {
+    jsonrpc_msg_destroy(message);
+}
+
 Result<Client> Client::connect(const std::string& path) {
     jsonrpc* rpc = nullptr;
     if (int error = unixctl_client_create(path.c_str(), &rpc)) {
@@ -65,19 +41,81 @@ Result<Client> Client::connect(const std::string& path) {
     return Client(path, rpc);
 }
 
+// An errno value, or 0 and the number by which the reply is known.
+int Client::send(const Request& request, long long int& id) {
+    jsonrpc_msg* message = jsonrpc_create_request(request.command.c_str(), to_json(request.arguments), nullptr);
+    id = json_integer(message->id);
+    return jsonrpc_send(rpc_.get(), message);   // takes the message
+}
+
+Status Client::ask(const std::vector<Request>& requests) {
+    forget_asked();
+    for (const auto& request : requests) {
+        long long int id = 0;
+        if (int error = send(request, id)) {
+            usable_ = false;
+            return make_errno_error(error < 0 ? ECONNRESET : error, "control socket {}: {} failed", path_, request.command);
+        }
+        asked_[request] = id;
+    }
+    return {};
+}
+
+void Client::forget_asked() {
+    asked_.clear();
+    answers_.clear();
+}
+
+// The reply to the request with 'id'; nothing when it does not come in time. An errno value, or EOF, is a broken connection.
+std::pair<Client::Message, int> Client::receive(long long int id, long long int deadline_ms) {
+    if (auto answer = answers_.extract(id)) {
+        return {std::move(answer.mapped()), 0};
+    }
+    for (;;) {
+        jsonrpc_run(rpc_.get());
+        jsonrpc_msg* received = nullptr;
+        int error = jsonrpc_recv(rpc_.get(), &received);
+        Message message(received);
+        if (!error && (message->type == JSONRPC_REPLY || message->type == JSONRPC_ERROR) && message->id->type == JSON_INTEGER) {
+            long long int number = json_integer(message->id);
+            if (number == id) {
+                return {std::move(message), 0};
+            }
+            if (std::ranges::any_of(asked_, [number](const auto& asked) { return asked.second == number; })) {
+                answers_[number] = std::move(message);
+            }
+        }
+        if (error && error != EAGAIN) {
+            return {nullptr, error};
+        }
+        if (time_msec() >= deadline_ms) {
+            return {nullptr, ETIMEDOUT};
+        }
+        if (error == EAGAIN) {
+            jsonrpc_wait(rpc_.get());
+            jsonrpc_recv_wait(rpc_.get());
+            poll_timer_wait_until(deadline_ms);
+            poll_block();
+        }
+    }
+}
+
 Result<std::string> Client::call(const std::string& command, const std::vector<std::string>& arguments,
                                  std::chrono::milliseconds limit) {
     long long int deadline = time_msec() + limit.count();
-    jsonrpc_msg* request = jsonrpc_create_request(command.c_str(), to_json(arguments), nullptr);
-    struct DestroyJson {
-        void operator()(json* value) const { json_destroy(value); }
-    };
-    std::unique_ptr<json, DestroyJson> id(json_clone(request->id));
-    int error = jsonrpc_send(rpc_.get(), request);   // takes the request
+    const Request request{command, arguments};
+    long long int id = 0;
+    int error = 0;
+    if (auto asked = asked_.extract(request)) {
+        id = asked.mapped();
+    } else {
+        error = send(request, id);
+    }
     Message reply;
     if (!error) {
-        std::tie(reply, error) = receive(rpc_.get(), id.get(), deadline);
+        std::tie(reply, error) = receive(id, deadline);
     }
+    usable_ = !error;
     if (error == ETIMEDOUT) {
         return make_error("control socket {}: no answer to {} within {} ms: the process is blocked or stopped", path_, command,
                           limit.count());

@@ -4,15 +4,26 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 
 struct jsonrpc;
+struct jsonrpc_msg;
 
 namespace hitless::unixctl {
+
+struct Request {
+    std::string command;
+    std::vector<std::string> arguments;
+
+    auto operator<=>(const Request&) const = default;
+};
 
 class Client {
   public:
@@ -24,6 +35,15 @@ class Client {
     Result<std::string> call(const std::string& command, const std::vector<std::string>& arguments = {},
                              std::chrono::milliseconds limit = default_limit);
 
+    // Sends all of 'requests' at once; the next call() of each takes what it printed, as of now. A switch answers what it has got in one
+    // turn of its main loop, which takes it 1 ms with 256 ports [measured].
+    Status ask(const std::vector<Request>& requests);
+    // What was asked and is not taken yet is not wanted any more.
+    void forget_asked();
+
+    // False after an Error other than a refusal.
+    bool usable() const { return usable_; }
+
     // A dump of a million connections takes 10 seconds.
     static constexpr std::chrono::milliseconds default_limit{20'000};
 
@@ -33,10 +53,20 @@ class Client {
     struct Close {
         void operator()(jsonrpc* rpc) const;
     };
+    struct DestroyMessage {
+        void operator()(jsonrpc_msg* message) const;
+    };
+    using Message = std::unique_ptr<jsonrpc_msg, DestroyMessage>;
     Client(std::string path, jsonrpc* rpc) : path_(std::move(path)), rpc_(rpc) {}
+
+    int send(const Request& request, long long int& id);
+    std::pair<Message, int> receive(long long int id, long long int deadline_ms);
 
     std::string path_;
     std::unique_ptr<jsonrpc, Close> rpc_;
+    bool usable_ = true;
+    std::map<Request, long long int> asked_;           // and not taken: the numbers of the requests
+    std::map<long long int, Message> answers_;         // to such
 };
 
 }  // namespace hitless::unixctl

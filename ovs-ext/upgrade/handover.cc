@@ -141,7 +141,7 @@ Status run_hold(Step& step, Side from) {
         TRY(halt(pair));
         FAULT_POINT("hold.halted");
         auto halted = duration_cast<microseconds>(Clock::now() - pair.halted_at);
-        TRY(drain(pair, from, kDrainLimit, [&pair] { return check_room(pair); }));
+        TRY(drain_and_ask(pair, from, kDrainLimit, [&pair] { return check_room(pair); }));
         auto drained = duration_cast<microseconds>(Clock::now() - pair.halted_at);
         return fmt::format("receipt halted in {} us, drained {} us after the halt began", halted.count(), drained.count());
     });

@@ -1,5 +1,8 @@
 #include "upgrade/toggle.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/fault.h"
 #include "datapath/links.h"
 #include "state/flows.h"
@@ -60,6 +63,8 @@ Status freeze_a(Step& step) {
     pair.a_control->reset(pair.a_paths());   // a frozen process answers nobody
     return pair.a.freeze();
 }
+
+const datapath::ProcessSockets& sockets_of(const Pair& pair, Side side) { return side == Side::A ? *pair.a_sockets : *pair.b_sockets; }
 
 // The journal is told, but what it cannot take now is no reason to undo a toggle: it is written with the next phase.
 void enter_roles(Step& step, const std::string& a_role, const std::string& b_role) {
@@ -126,9 +131,22 @@ Status cut_off(Step& step, Side from) {
     return {};
 }
 
-Status drain(Pair& pair, Side side, std::chrono::milliseconds limit, const std::function<Status()>& go_on) {
-    auto& sockets = side == Side::A ? *pair.a_sockets : *pair.b_sockets;
-    return sockets.drain([&]() -> Status {
+Status drain(Pair& pair, Side side, std::chrono::milliseconds limit) {
+    return sockets_of(pair, side).drain([&]() -> Status {
+        TRY(pair.control(side).call("version", {}, limit));
+        return {};
+    }, limit);
+}
+
+Status drain_and_ask(Pair& pair, Side side, std::chrono::milliseconds limit, const std::function<Status()>& go_on) {
+    std::vector<unixctl::Request> changed;
+    for (auto& kind : pair.kinds.list) {
+        if (kind->changed_by_packets()) {
+            std::ranges::move(kind->requests(pair.control(side)), std::back_inserter(changed));
+        }
+    }
+    return sockets_of(pair, side).drain([&]() -> Status {
+        pair.control(side).ask(changed);   // with no packet left to process, the answers are what the next instance needs
         TRY(pair.control(side).call("version", {}, limit));
         return {};
     }, limit, go_on);
@@ -150,6 +168,11 @@ Result<datapath::ReleaseReport> release(Step& step, Side to) {
         lock = std::unique_lock(pair.steering_mutex);
     }
     auto released = pair.steering->release(to);
+    for (auto* control : {&pair.a_control, &pair.b_control}) {
+        if (*control) {
+            (*control)->forget_asked();   // what was asked in the halt, and not needed, will not be so any more
+        }
+    }
     auto waited = duration_cast<microseconds>(Clock::now() - pair.halted_at);
     if (!released) {   // the packets may go there all the same: too late, or not all of the held ones
         auto bond = pair.steering->bond();

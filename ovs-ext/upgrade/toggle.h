@@ -18,7 +18,10 @@ Status cut_off(Step& step, Side from);
 std::map<std::string, std::string> changes_of_cut_off(const Pair& pair, const Places& places);
 
 // Waits until 'side', whose sockets are known, has processed all that it has taken: ProcessSockets::drain().
-Status drain(Pair& pair, Side side, std::chrono::milliseconds limit, const std::function<Status()>& go_on = [] { return Status(); });
+Status drain(Pair& pair, Side side, std::chrono::milliseconds limit);
+
+// The same in the hold. 'side' is asked for what packets change with that, so that to look at it costs no further turn of its main loop.
+Status drain_and_ask(Pair& pair, Side side, std::chrono::milliseconds limit, const std::function<Status()>& go_on);
 
 // New packets wait, until release() or the deadline of the pair's settings.
 Status halt(Pair& pair);

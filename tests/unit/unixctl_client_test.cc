@@ -9,7 +9,9 @@
 
 #include <cstdlib>
 #include <functional>
+#include <regex>
 #include <thread>
+#include <vector>
 
 #include "base/fd.h"
 
@@ -70,6 +72,12 @@ Result<std::string> call(const Peer& peer, std::chrono::milliseconds limit) {
     return client ? client->call("fdb/show", {"br0"}, limit) : Result<std::string>(client.error());
 }
 
+Client connected(const Peer& peer) {
+    auto client = Client::connect(peer.path());
+    EXPECT_TRUE(client);
+    return std::move(*client);
+}
+
 TEST(UnixctlClient, ReturnsWhatTheCommandPrints) {
     Peer peer([](int client) { Peer::listen(client, R"({"id":ID,"result":"port VLAN\n","error":null})"); });
     auto reply = call(peer, 5s);
@@ -102,6 +110,60 @@ TEST(UnixctlClient, AProcessThatEndsIsAnError) {
         (void) ::recv(client, buffer, sizeof buffer, 0);
     });
     EXPECT_THAT(call(peer, 5s).error().message, HasSubstr("fdb/show failed"));
+}
+
+// Answers all requests, in the order of their arrival, with what was asked, when 'together' of them have come.
+void answer_together(int client, size_t together) {
+    std::string text;
+    char buffer[4096];
+    for (ssize_t n = 0; (n = ::recv(client, buffer, sizeof buffer, 0)) > 0;) {
+        text.append(buffer, static_cast<size_t>(n));
+        static const std::regex request(R"re("id":(\d+),"method":"([^"]*)")re");
+        std::vector<std::smatch> found(std::sregex_iterator(text.begin(), text.end(), request), {});
+        if (found.size() < together) {
+            continue;
+        }
+        for (const auto& match : found) {
+            auto answer = fmt::format(R"({{"id":{},"result":"{} {}","error":null}})", match[1].str(), match[2].str(), match[1].str());
+            EXPECT_EQ(::send(client, answer.data(), answer.size(), MSG_NOSIGNAL), static_cast<ssize_t>(answer.size()));
+        }
+        text.clear();
+        together = 1;
+    }
+}
+
+TEST(UnixctlClient, WhatWasAskedTogetherIsTakenOneByOne) {
+    Peer peer([](int client) { answer_together(client, 3); });
+    auto client = connected(peer);
+    ASSERT_TRUE(client.ask({{"fdb/show", {"br0"}}, {"mdb/show", {"br0"}}}));
+    auto version = *client.call("version", {}, 5s);   // the third
+    auto mdb = *client.call("mdb/show", {"br0"}, 5s), fdb = *client.call("fdb/show", {"br0"}, 5s);
+    EXPECT_THAT(version, testing::StartsWith("version"));
+    EXPECT_THAT(mdb, testing::StartsWith("mdb/show"));
+    EXPECT_THAT(fdb, testing::StartsWith("fdb/show"));
+    EXPECT_NE(*client.call("fdb/show", {"br0"}, 5s), fdb) << "what it printed is taken once";
+}
+
+TEST(UnixctlClient, WhatWasAskedAndForgottenIsAskedAnew) {
+    Peer peer([](int client) { answer_together(client, 1); });
+    auto client = connected(peer);
+    ASSERT_TRUE(client.ask({{"fdb/show", {"br0"}}}));
+    *client.call("version", {}, 5s);   // fdb/show has been answered by now
+    auto id = [](const std::string& answer) { return std::stoll(answer.substr(answer.find(' '))); };
+    client.forget_asked();
+    auto version = *client.call("version", {}, 5s);
+    EXPECT_GT(id(*client.call("fdb/show", {"br0"}, 5s)), id(version));
+}
+
+TEST(UnixctlClient, ARefusalLeavesItUsableASilentPeerDoesNot) {
+    Peer refusing([](int client) { Peer::listen(client, R"({"id":ID,"result":null,"error":"no"})"); });
+    auto refused = connected(refusing);
+    EXPECT_FALSE(refused.call("mdb/show", {}, 5s));
+    EXPECT_TRUE(refused.usable());
+    Peer silent([](int client) { Peer::listen(client, ""); });
+    auto unheard = connected(silent);
+    EXPECT_FALSE(unheard.call("mdb/show", {}, 10ms));
+    EXPECT_FALSE(unheard.usable());
 }
 
 }  // namespace
