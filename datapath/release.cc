@@ -31,8 +31,11 @@ Release::Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedP
     for (auto& port : ports) {
         uint64_t released = context.programs.read_counters(port->index()).released;
         bool counted = to == Side::A && port->port().tap;
-        ports_.push_back({port.get(), released, released, counted ? port->read_from_tap() : 0, 0, released, {}, false});
+        ports_.push_back({port.get(), arrival(port->index(), released), released, released, counted ? port->read_from_tap() : 0, 0,
+                          released, {}, false});
     }
+    // A new side takes its time for the first packet of each flow: those that have waited longest do not wait for the others.
+    std::ranges::stable_sort(ports_, {}, &Progress::first);
 }
 
 Result<ReleaseReport> Release::run() {
@@ -132,15 +135,22 @@ void Release::publish(Progress& progress, const Hold::Moved& moved) {
     uint64_t packets = moved.packets + moved.failed;
     context_.programs.give_back_hold_memory(moved.bytes + packets * STEER_PACKET_COST);
     uint32_t index = progress.port->index();
-    uint64_t held = context_.programs.held(index);
-    // The first of a batch has waited longest. Where its stamp was overwritten by a later packet's, the halt is the bound.
-    bool stamped = held - progress.released <= STEER_STAMPS;
-    auto since = stamped ? context_.programs.arrival(index, progress.released) : halted_;
-    auto waited = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - since);
+    // The first of a batch has waited longest.
+    auto waited = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - arrival(index, progress.released));
     report_.longest_wait = std::max(report_.longest_wait, waited);
     report_.late += overtaken_ ? packets : 0;
     progress.released += packets;
     context_.programs.set_released(index, progress.released);
+}
+
+// When the packet 'number' of a port came to its hold; of one that has not yet come, the end of all times. Where its stamp was overwritten
+// by a later packet's, the halt is the bound.
+Release::Clock::time_point Release::arrival(uint32_t index, uint64_t number) const {
+    uint64_t held = context_.programs.held(index);
+    if (held == number) {
+        return Clock::time_point::max();
+    }
+    return held - number <= STEER_STAMPS ? context_.programs.arrival(index, number) : halted_;
 }
 
 bool Release::all_released() const {

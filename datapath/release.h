@@ -29,6 +29,7 @@ class Release {
   private:
     struct Progress {
         AttachedPort* port;
+        Clock::time_point first;    // when its first held packet came
         uint64_t released = 0;      // as the programs know it
         uint64_t held_before = 0;   // before this hand-over
         uint64_t read_before = 0, read = 0;   // from A's tap: before, and since, as far as known
@@ -42,6 +43,7 @@ class Release {
     bool may_give(Progress& progress) const;
     bool tap_has_room(Progress& progress) const;
     bool all_released() const;
+    Clock::time_point arrival(uint32_t index, uint64_t number) const;
     Status account_for_drops();
     void publish(Progress& progress, const Hold::Moved& moved);
     void pace(uint64_t packets);

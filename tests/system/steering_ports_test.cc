@@ -4,8 +4,13 @@
 #include <bpf/libbpf.h>
 #include <gmock/gmock.h>
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <sys/socket.h>
 
 #include "steering_fixture.h"
 
@@ -73,6 +78,42 @@ TEST_P(Ports, AttachIsLinearInTheNumberOfPortsAndAToggleConstant) {
     EXPECT_LT(many.attach, 3 * 3000);   // three times what a machine takes that does nothing else
     EXPECT_LT(many.attach, 20 * few.attach);
     EXPECT_LT(many.toggle, 3 * few.toggle + 1);
+}
+
+// The last byte of the address from which the next ICMP echo request has come. 0: none came within half a second.
+int next_request(const Fd& socket) {
+    for (auto deadline = Clock::now() + 500ms; Clock::now() < deadline;) {
+        unsigned char packet[2000] = {};
+        sockaddr_ll from = {};
+        socklen_t size = sizeof from;
+        ssize_t n = ::recvfrom(socket.get(), packet, sizeof packet, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &size);
+        bool request = n > 34 && packet[23] == IPPROTO_ICMP && packet[34] == ICMP_ECHO;
+        if (request && from.sll_pkttype != PACKET_OUTGOING) {
+            return packet[29];
+        }
+    }
+    return 0;
+}
+
+TEST_P(Ports, ThePacketThatHasWaitedLongestIsReleasedFirst) {
+    attach();
+    ping_all();
+    Fd b_namespace = must(datapath::open_namespace(b_namespace_->path()));
+    Fd socket = must(datapath::in_namespace(b_namespace.get(), []() -> Result<Fd> {
+        return Fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL)));
+    }));
+    ASSERT_OK(steering_->halt(2s));
+    auto ping = [&](int from, const char* to) {
+        must(run_program({"nsenter", "--net=" + hosts_->path(from), "ping", "-c", "1", "-W", "0.1", to}));
+    };
+    ping(2, "10.9.0.1");
+    ping(1, "10.9.0.2");
+    ASSERT_OK(sockets(*a_).drain([&] { return a_->round_trip(); }, 400ms));
+    ASSERT_GE(must(steering_->release(Side::B)).held, 2u);
+    EXPECT_EQ(next_request(socket), 2);
+    EXPECT_EQ(next_request(socket), 1);
+    ASSERT_OK(toggle(Side::A));
+    ASSERT_OK(steering_->detach_all());
 }
 
 class SeveralQueues : public Ports {
