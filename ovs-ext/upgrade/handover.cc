@@ -128,6 +128,7 @@ Status run_hold(Step& step, Side from) {
     TRY(check_same_bridges(step));
     if (from == Side::B) {
         forget_timed_flows(step);
+        have_a_look_around(step);
     }
     step.agent(from).on(Verb::halt, [&step, &pair, from]() -> Result<std::string> {
         TRY(cut_off(step, from));

@@ -60,6 +60,7 @@ Status call_off(Step& step, Side side) {
     TRY(direct_clients(step, side));
     if (side == Side::A) {
         TRY(settle_at_a(step));
+        have_a_look_around(step);
     } else {
         if (!pair.b_controllers) {
             TRY(activate_controllers(pair));
@@ -105,6 +106,7 @@ Status roll_back_at_once(Step& step) {
         timed = restore_timeouts(pair.timed_flows, *pair.a_control);
     }
     TRY(settle_at_a(step));
+    have_a_look_around(step);
     TRY(std::move(directed));   // what else A needs came first
     TRY(std::move(timed));
     return released;

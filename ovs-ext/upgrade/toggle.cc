@@ -72,11 +72,11 @@ void enter_roles(Step& step, const std::string& a_role, const std::string& b_rol
     (void) step.enter_role(Side::B, b_role).ok();
 }
 
-// A stock switch writes down what its ports are like when it is told of a device, and looks at all of them then. It has not been told of
-// those that the pair took, and what stands in the database is of B.
-Status have_a_look_around() {
+Status announce_a_device(instance::Control& a) {
     auto links = TRY(datapath::Links::open());
-    return links.announce("lo");
+    TRY(links.announce("lo"));
+    TRY(a.call("version"));   // which is answered after it has looked
+    return {};
 }
 
 }  // namespace
@@ -252,11 +252,14 @@ Status settle_at_a(Step& step) {
     FAULT_POINT("commit-back.gate-lifted");
     pair.dummy.reset();   // A's sessions with it end, and it connects to its controllers
     pair.look_after_active();
-    if (auto looked = have_a_look_around(); !looked) {
-        step.warn(fmt::format("{}: status columns of interfaces may be B's until a device changes", looked.error().message));
-    }
     enter_roles(step, "active", "standby");
     return {};
+}
+
+void have_a_look_around(Step& step) {
+    if (auto looked = announce_a_device(*step.pair.a_control); !looked) {
+        step.warn(fmt::format("{}: status columns of interfaces may be B's until a device changes", looked.error().message));
+    }
 }
 
 }  // namespace hitless::upgrade
