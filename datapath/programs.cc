@@ -35,6 +35,18 @@ void store_shared(T& shared, T value) {
     std::atomic_ref(shared).store(value, std::memory_order_seq_cst);
 }
 
+// Whether the kernel knows XDP programs for packets in parts.
+bool takes_frags() {
+    std::array<bpf_insn, 2> pass{};
+    pass[0].code = BPF_ALU64 | BPF_MOV | BPF_K;   // r0
+    pass[0].imm = XDP_PASS;
+    pass[1].code = BPF_JMP | BPF_EXIT;
+    bpf_prog_load_opts options = {};
+    options.sz = sizeof options;
+    options.prog_flags = BPF_F_XDP_HAS_FRAGS;
+    return bool(Fd(bpf_prog_load(BPF_PROG_TYPE_XDP, nullptr, "GPL", pass.data(), pass.size(), &options)));
+}
+
 void* map_memory(const bpf_map* map, size_t size) {
     void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
     return memory == MAP_FAILED ? nullptr : memory;
@@ -58,7 +70,7 @@ Fd control_of(unsigned program) {
     about.nr_map_ids = maps.size();
     about.map_ids = reinterpret_cast<uintptr_t>(maps.data());
     uint32_t size = sizeof about;
-    if (!fd || bpf_obj_get_info_by_fd(fd.get(), &about, &size) || about.name != std::string_view("port_xdp")) {
+    if (!fd || bpf_obj_get_info_by_fd(fd.get(), &about, &size) || !std::string_view(about.name).starts_with("port_xdp")) {
         return {};
     }
     for (uint32_t i = 0; i < std::min<uint32_t>(about.nr_map_ids, maps.size()); i++) {
@@ -134,7 +146,13 @@ Result<Programs> Programs::adopt(const std::string& directory) {
 
 Status Programs::open() {
     skeleton_.reset(steer_bpf__open());
-    return skeleton_ ? Status() : make_errno_error(errno, "cannot be opened");
+    if (!skeleton_) {
+        return make_errno_error(errno, "cannot be opened");
+    }
+    bool frags = takes_frags();
+    bpf_program__set_autoload(skeleton_->progs.port_xdp, frags);
+    bpf_program__set_autoload(skeleton_->progs.port_xdp_whole, !frags);
+    return {};
 }
 
 Status Programs::choose_secrets() {
@@ -227,7 +245,10 @@ Status Programs::reuse_constants(const std::string& path) {
     return {};
 }
 
-int Programs::port_xdp() const { return bpf_program__fd(skeleton_->progs.port_xdp); }
+int Programs::port_xdp() const {
+    auto& programs = skeleton_->progs;
+    return bpf_program__fd(bpf_program__autoload(programs.port_xdp) ? programs.port_xdp : programs.port_xdp_whole);
+}
 int Programs::port_in() const { return bpf_program__fd(skeleton_->progs.port_in); }
 int Programs::port_out() const { return bpf_program__fd(skeleton_->progs.port_out); }
 int Programs::leg_in() const { return bpf_program__fd(skeleton_->progs.leg_in); }

@@ -128,8 +128,8 @@ static __always_inline enum destination decide(__u64 word, const struct steer_po
     return TO_HOLD;
 }
 
-SEC("xdp")
-int port_xdp(struct xdp_md *ctx)
+// 'length': of the packet, of which data may be the first part only.
+static __always_inline int port_input(struct xdp_md *ctx, __u64 length)
 {
     __u32 ifindex = ctx->ingress_ifindex;
     struct steer_port *port = bpf_map_lookup_elem(&ports, &ifindex);
@@ -145,7 +145,7 @@ int port_xdp(struct xdp_md *ctx)
         return bpf_xdp_adjust_head(ctx, sizeof *reentry) ? XDP_DROP : XDP_PASS;
     }
     __u64 word = control_word();
-    enum destination destination = decide(word, port, c, end - data);
+    enum destination destination = decide(word, port, c, length);
     if (destination == TO_HOLD) {
         return bpf_redirect(port->hold_ifindex, 0);
     }
@@ -161,6 +161,21 @@ int port_xdp(struct xdp_md *ctx)
     }
     COUNT(c->to_b);
     return bpf_redirect(port->leg_ifindex, 0);
+}
+
+// Generic XDP has to copy almost every packet that a host sends. For a program that takes packets in parts, Linux 6.9 makes the copy
+// in pages of a pool: 3 % more bytes of TCP are carried then [measured].
+SEC("xdp.frags")
+int port_xdp(struct xdp_md *ctx)
+{
+    return port_input(ctx, bpf_xdp_get_buff_len(ctx));
+}
+
+// In its place before Linux 5.18, which has no such programs.
+SEC("xdp")
+int port_xdp_whole(struct xdp_md *ctx)
+{
+    return port_input(ctx, ctx->data_end - ctx->data);
 }
 
 // Generic XDP passes over what a tc program has redirected (skb->redirected), and so over what B sends out at one end of a veth

@@ -7,8 +7,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <fstream>
+#include <set>
+#include <sstream>
 
 #include "base/process.h"
 #include "datapath/bpf/steer.h"
@@ -288,15 +291,54 @@ TEST_P(SteeringTest, MemoryOfTheHoldsIsLimited) {
     ASSERT_OK(steering_->detach_all());
 }
 
-// What the kernel itself has taken for good, packets among it; processes do not count.
-int64_t kernel_memory() {
-    std::ifstream file("/proc/meminfo");
+// XDP sees the first part of it only.
+TEST_P(SteeringTest, OfALargePacketAllCountsInTheHold) {
+    hold_bytes_ = 64 << 20;
+    for (int host : {1, 2}) {
+        ASSERT_OK(run_checked({"ip", "link", "set", fmt::format("p{}", host), "mtu", "9000"}));
+        ASSERT_OK(run_checked({"nsenter", "--net=" + hosts_->path(host), "ip", "link", "set", "eth0", "mtu", "9000"}));
+    }
+    attach();
+    ping_all();
+    auto traffic = must(Traffic::start({streams(1000, 8000)[0]}));
+    ASSERT_OK(steering_->halt(2000ms));
+    std::this_thread::sleep_for(100ms);
+    double held = 0;
+    for (const auto& member : steering_->bond().members) {
+        held += static_cast<double>(member.counters.held);
+    }
+    EXPECT_GT(held, 10);
+    EXPECT_GT(steering_->hold_fill() * static_cast<double>(hold_bytes_), held * 8000);
+    ASSERT_OK(steering_->release(Side::B));
+    for (const auto& count : traffic->stop()) {
+        EXPECT_GT(count.sent, 10u);
+        EXPECT_EQ(count.lost + count.duplicated + count.reordered, 0u);
+    }
+    ASSERT_OK(toggle(Side::A));
+    ASSERT_OK(steering_->detach_all());
+}
+
+// The sum of the numbers that follow 'names' in a file of /proc.
+int64_t sum_in(const char* path, const std::set<std::string>& names) {
+    int64_t sum = 0;
+    std::ifstream file(path);
     for (std::string line; std::getline(file, line);) {
-        if (line.starts_with("SUnreclaim:")) {
-            return std::stoll(line.substr(11)) * 1024;
+        std::istringstream words(line);
+        std::string name;
+        int64_t number = 0;
+        if (words >> name >> number && names.contains(name)) {
+            sum += number;
         }
     }
-    return 0;
+    return sum;
+}
+
+// What the kernel itself has taken for good in small pieces, of each packet one at least; processes do not count.
+int64_t kernel_memory() { return sum_in("/proc/meminfo", {"SUnreclaim:"}) * 1024; }
+
+// Free pages, those that CPUs keep for themselves among them; what other processes do counts.
+int64_t free_memory() {
+    return sum_in("/proc/meminfo", {"MemFree:"}) * 1024 + sum_in("/proc/zoneinfo", {"count:"}) * ::sysconf(_SC_PAGESIZE);
 }
 
 // As many packets as 200,000/s are in one second, in one port's hold at once; and the new side gets them no faster than it
@@ -308,12 +350,12 @@ TEST_P(SteeringTest, HoldsTwoHundredThousandPackets) {
     ping_all();
     ASSERT_OK(b_sockets_.reduce_receive_buffers(8 << 20));
     steering_->set_receiver(Side::B, [this](const std::string& port) { return b_sockets_.has_room(port); });
-    int64_t before = kernel_memory();
+    const int64_t before = kernel_memory(), free = free_memory();
     ASSERT_OK(steering_->halt(20s));
     auto began = Clock::now();
     auto burst = must(Burst::send({hosts_->path(1), "10.9.0.1", hosts_->path(2), "10.9.0.2"}, packets));
     double sending_s = ms(Clock::now() - began) / 1000;
-    int64_t held = kernel_memory() - before;
+    const int64_t taken = kernel_memory() - before, held = free - free_memory();
     auto released = Clock::now();
     auto report = steering_->release(Side::B);
     ASSERT_OK(report);
@@ -326,13 +368,13 @@ TEST_P(SteeringTest, HoldsTwoHundredThousandPackets) {
     EXPECT_EQ(count.duplicated + count.reordered, 0u);
     EXPECT_EQ(b_sockets_.dropped(), 0u);
     EXPECT_LT(held, 1500 * megabyte);
-    EXPECT_GT(held, 100 * megabyte) << "not measured";
+    EXPECT_GT(taken, 40 * megabyte) << "not measured";
     std::cout << fmt::format("{} packets sent in {:.2f} s, held in {} MB, released in {:.2f} s\n", packets, sending_s,
                              held / megabyte, release_s);
     ASSERT_OK(toggle(Side::A));
     ASSERT_OK(steering_->detach_all());
     burst.reset();
-    EXPECT_LT(kernel_memory(), before + held / 4) << "memory is not given back";
+    EXPECT_TRUE(eventually([&] { return kernel_memory() < before + taken / 2; })) << "memory is not given back";
 }
 
 // New packets do not wait for ever behind held ones that the new side does not take: they go first then, and all arrive.
