@@ -56,10 +56,21 @@ class FakeSteering : public Steering {
 
     Status halt(std::chrono::milliseconds) override {
         return call("halt", [&]() -> Status {
-            if (!attached_ || bond_.halted) {
+            if (!attached_ || (bond_.halted && !partial_)) {
                 return make_error("halt: halted already, or not attached");
             }
             bond_.halted = true;
+            partial_ = false;
+            return {};
+        });
+    }
+
+    Status halt_changes(std::chrono::milliseconds) override {
+        return call("halt_changes", [&]() -> Status {
+            if (!attached_ || bond_.halted) {
+                return make_error("halt: halted already, or not attached");
+            }
+            bond_.halted = partial_ = true;
             return {};
         });
     }
@@ -75,7 +86,7 @@ class FakeSteering : public Steering {
             if (!bond_.halted) {
                 return make_error("release: there is no halt");
             }
-            bond_.halted = false;
+            bond_.halted = partial_ = false;
             if (std::exchange(deadline_passed, false)) {
                 return make_error("release: came after the halt's deadline");
             }
@@ -92,6 +103,15 @@ class FakeSteering : public Steering {
     }
 
     std::optional<LearnedTcp> learned(const TcpDirection&) const override { return std::nullopt; }
+
+    // What watched() returns.
+    Watched passed;
+
+    Status watch() override {
+        return call("watch", [] { return Status(); });
+    }
+    Result<Watched> watched() override { return passed; }
+    uint64_t changes() const override { return passed.changes; }
 
     Result<bool> send_to_host(const std::array<uint8_t, 16>&, std::span<const uint8_t>) override { return false; }
 
@@ -115,7 +135,7 @@ class FakeSteering : public Steering {
         return failure == failures.end() ? effect() : Status(Error{failure->second});
     }
 
-    bool attached_ = false;
+    bool attached_ = false, partial_ = false;
     Bond bond_;
 };
 

@@ -116,6 +116,26 @@ uint32_t memory_info(int fd, int which) {
     return info[which];
 }
 
+// Looks every so often, while 'go_on' has no Error.
+Status wait_until(const std::function<bool()>& condition, std::chrono::milliseconds limit, Clock::time_point deadline,
+                  const std::function<Status()>& go_on) {
+    while (!condition()) {
+        if (Clock::now() > deadline) {
+            return make_error("packets are still waiting in the switch's sockets after {} ms", limit.count());
+        }
+        TRY(go_on());
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+    return {};
+}
+
+bool is_empty_socket(int fd) { return memory_info(fd, SK_MEMINFO_RMEM_ALLOC) == 0; }
+
+bool is_empty_tap(int fd) {
+    pollfd request = {fd, POLLIN, 0};
+    return ::poll(&request, 1, 0) == 0 || !(request.revents & POLLIN);
+}
+
 Status set_receive_buffer(int fd, int bytes) {
     int half = bytes / 2;   // the kernel doubles what it is given, and reports that
     if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &half, sizeof half)) {
@@ -260,12 +280,8 @@ Status ProcessSockets::ignore_outgoing(bool on) {
 }
 
 bool ProcessSockets::empty() const {
-    return std::all_of(packet_.begin(), packet_.end(),
-                       [](const auto& socket) { return memory_info(socket.fd.get(), SK_MEMINFO_RMEM_ALLOC) == 0; }) &&
-           std::all_of(tap_.begin(), tap_.end(), [](const Fd& fd) {
-               pollfd request = {fd.get(), POLLIN, 0};
-               return ::poll(&request, 1, 0) == 0 || !(request.revents & POLLIN);
-           });
+    return std::ranges::all_of(packet_, is_empty_socket, [](const auto& socket) { return socket.fd.get(); }) &&
+           std::ranges::all_of(tap_, is_empty_tap, [](const Fd& fd) { return fd.get(); });
 }
 
 bool ProcessSockets::has_room(const std::string& device) const {
@@ -292,17 +308,24 @@ Status ProcessSockets::drain(const std::function<Status()>& round_trip, std::chr
                              const std::function<Status()>& go_on) const {
     auto deadline = Clock::now() + limit;
     do {
-        while (!empty()) {
-            if (Clock::now() > deadline) {
-                return make_error("packets are still waiting in the switch's sockets after {} ms", limit.count());
-            }
-            TRY(go_on());
-            std::this_thread::sleep_for(std::chrono::microseconds(50));
-        }
+        TRY(wait_until([this] { return empty(); }, limit, deadline, go_on));
         // A packet that was taken from a queue is processed before the main loop gets to its control socket.
         TRY(round_trip());
     } while (!empty());
     return {};
+}
+
+Status ProcessSockets::accept_all(const std::function<Status()>& round_trip, std::chrono::milliseconds limit) {
+    std::vector<int> sockets, taps;
+    std::ranges::transform(packet_, std::back_inserter(sockets), [](const auto& socket) { return socket.fd.get(); });
+    std::ranges::transform(tap_, std::back_inserter(taps), [](const Fd& fd) { return fd.get(); });
+    auto all_were_empty = [&] {
+        std::erase_if(sockets, is_empty_socket);
+        std::erase_if(taps, is_empty_tap);
+        return sockets.empty() && taps.empty();
+    };
+    TRY(wait_until(all_were_empty, limit, Clock::now() + limit, [] { return Status(); }));
+    return round_trip();
 }
 
 uint64_t ProcessSockets::dropped() const {

@@ -48,6 +48,10 @@ class ProcessSockets {
     Status drain(const std::function<Status()>& round_trip, std::chrono::milliseconds limit,
                  const std::function<Status()>& go_on = [] { return Status(); }) const;
 
+    // The same for what had been accepted when this was called, while more comes: each queue is seen empty once. Error when that takes
+    // longer than 'limit'.
+    Status accept_all(const std::function<Status()>& round_trip, std::chrono::milliseconds limit);
+
     // No packet is waiting, in a packet socket or a tap.
     bool empty() const;
 

@@ -66,6 +66,10 @@ class Programs {
     bool stitched(unsigned ifindex, unsigned other_ifindex) const;
 
     std::optional<LearnedTcp> learned(const TcpDirection& direction) const;
+    // What passed while STEER_WATCH was set, since it was last removed.
+    Result<std::vector<MovedTcp>> moved(bool remove);
+    uint64_t changes() const;
+    void clear_changes();
     // The way to a host whose segments were learned, as they came in.
     std::optional<steer_host> host(const std::array<uint8_t, 16>& address) const;
     // Of packets that pass the ports' gates.

@@ -91,6 +91,7 @@ class KernelSteering : public Steering {
     Status add_port(const Port& port) override;
     Status remove_port(const std::string& name) override;
     Status halt(std::chrono::milliseconds deadline) override;
+    Status halt_changes(std::chrono::milliseconds deadline) override;
     double hold_fill() const override;
     void set_receiver(Side side, HasRoom has_room) override { receivers_[side] = std::move(has_room); }
     Result<ReleaseReport> release(Side to) override;
@@ -99,6 +100,9 @@ class KernelSteering : public Steering {
     std::optional<LearnedTcp> learned(const TcpDirection& direction) const override {
         return context_ ? context_->programs.learned(direction) : std::nullopt;
     }
+    Status watch() override;
+    Result<Watched> watched() override;
+    uint64_t changes() const override { return context_ ? context_->programs.changes() : 0; }
     Result<bool> send_to_host(const std::array<uint8_t, 16>& host, std::span<const uint8_t> packet) override;
     Status detach_all() override;
 
@@ -106,13 +110,16 @@ class KernelSteering : public Steering {
     Status prepare(Result<Programs> (*programs)(const std::string&));
     void share_queues(size_t ports);
     void set_word(uint64_t mode, Side side);
+    Status begin_halt(uint64_t mode, std::chrono::milliseconds deadline);
+    Status hold(uint64_t mode);
     bool extend_halt();
 
     SteeringOptions options_;
     std::optional<SteeringContext> context_;   // only while attached
     std::vector<std::unique_ptr<AttachedPort>> ports_;
     Side active_ = Side::A;
-    bool halted_ = false, learning_ = false;
+    uint64_t mode_ = STEER_DIRECT;
+    bool halted_ = false, learning_ = false, watching_ = false;
     Fd sender_;   // opened when first needed
     Clock::time_point halted_at_, deadline_;
     std::map<Side, HasRoom> receivers_;
@@ -226,19 +233,41 @@ Status KernelSteering::remove_port(const std::string& name) {
 }
 
 void KernelSteering::set_word(uint64_t mode, Side side) {
-    context_->programs.set_word(mode | side_bits(side) | (learning_ ? STEER_LEARN : 0));
+    mode_ = mode;
+    context_->programs.set_word(mode | side_bits(side) | (learning_ ? STEER_LEARN : 0) | (watching_ ? STEER_WATCH : 0));
 }
 
 Status KernelSteering::halt(std::chrono::milliseconds deadline) {
-    if (!context_ || halted_) {
+    if (!context_ || (halted_ && mode_ != STEER_PARTIAL)) {
         return make_error("halt: {}", halted_ ? "halted already" : "steering is not attached");
     }
+    if (!halted_) {
+        return begin_halt(STEER_HOLD, deadline);
+    }
+    if (Clock::now() >= deadline_) {
+        return make_error("halt: the deadline of the partial one has passed");
+    }
+    return hold(STEER_HOLD);
+}
+
+Status KernelSteering::halt_changes(std::chrono::milliseconds deadline) {
+    if (!context_ || halted_ || !learning_) {
+        return make_error("partial halt: {}", halted_ ? "halted already" : "steering is not attached, or does not learn");
+    }
+    return begin_halt(STEER_PARTIAL, deadline);
+}
+
+Status KernelSteering::begin_halt(uint64_t mode, std::chrono::milliseconds deadline) {
     halted_at_ = Clock::now();
     deadline_ = halted_at_ + deadline;
     context_->programs.set_deadline(deadline_);
     context_->programs.set_hold_memory(options_.hold_bytes, 0);
-    set_word(STEER_HOLD, active_);
     halted_ = true;
+    return hold(mode);
+}
+
+Status KernelSteering::hold(uint64_t mode) {
+    set_word(mode, active_);
     // A CPU may still be delivering a packet of before to a packet socket; and on the way to B it may be in a queue.
     TRY(wait_for_cpus());
     if (active_ == Side::B) {
@@ -282,6 +311,7 @@ Result<ReleaseReport> KernelSteering::release(Side to) {
         context_->programs.set_deadline(Clock::now() + release_limit);
     }
     active_ = target;
+    watching_ = false;
     Release release(*context_, ports_, halted_at_, target, receivers_[target]);
     set_word(STEER_RELEASE, target);
     auto report = release.run();
@@ -323,6 +353,31 @@ Status KernelSteering::learn_tcp(bool on) {
     learning_ = on;
     set_word(STEER_DIRECT, active_);
     return {};
+}
+
+Status KernelSteering::watch() {
+    if (!context_) {
+        return make_error("watching: steering is not attached");
+    }
+    // What a CPU is noting now is of before.
+    watching_ = false;
+    set_word(mode_, active_);
+    TRY(wait_for_cpus());
+    context_->programs.clear_changes();
+    TRY(context_->programs.moved(true));
+    watching_ = true;
+    set_word(mode_, active_);
+    return wait_for_cpus();
+}
+
+Result<Watched> KernelSteering::watched() {
+    if (!context_ || !watching_) {
+        return make_error("steering: nothing is watched");
+    }
+    Watched watched;
+    watched.changes = changes();
+    watched.moved = TRY(context_->programs.moved(false));
+    return watched;
 }
 
 Result<bool> KernelSteering::send_to_host(const std::array<uint8_t, 16>& host, std::span<const uint8_t> packet) {

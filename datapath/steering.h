@@ -84,6 +84,22 @@ struct LearnedTcp {
     std::chrono::nanoseconds seen{};                    // steady clock, of the last segment
 };
 
+struct MovedTcp {
+    TcpDirection direction;
+    LearnedTcp learned;
+};
+
+// What has passed since Steering::watch().
+struct Watched {
+    uint64_t changes = 0;           // packets that may have made a connection or changed one, but for its numbers and its time
+    std::vector<MovedTcp> moved;    // TCP directions of which segments have passed, after the last one
+};
+
+// A direction (same addresses, protocol and ports) is settled, and its next packet taken for one that changes no connection, if one has
+// passed within this time and none was the first, or a SYN, FIN or RST of TCP, within the other. Does not hold for what is in tunnels.
+constexpr auto kOfLate = std::chrono::seconds(10);
+constexpr auto kJustNow = std::chrono::milliseconds(500);
+
 // For the port of this name.
 using HasRoom = std::function<bool(const std::string& port)>;
 
@@ -109,6 +125,10 @@ class Steering {
     // themselves give input back to the side that was active. Quick (under 1 ms) where RCU is expedited: host_settings.h.
     virtual Status halt(std::chrono::milliseconds deadline) = 0;
 
+    // May come before halt(): packets that may change connections are held from now on, and what comes after them in their direction; all
+    // others go on to the active side. The deadline is that of the halt, too.
+    virtual Status halt_changes(std::chrono::milliseconds deadline) = 0;
+
     // Of what is free for held packets, how much is used, from 0 to 1: of the memory of all ports, or of the fullest port's queue,
     // whichever is nearer to its end. Beyond 1 packets are lost, and counted.
     virtual double hold_fill() const = 0;
@@ -125,11 +145,17 @@ class Steering {
 
     virtual Bond bond() const = 0;
 
-    // Learning of TCP sequence numbers at the ports' ingress, both directions of each connection between two ports. Off at
-    // first; costs a map look-up for each TCP segment. What was learned is kept until detach_all().
+    // Learning at the ports' ingress of the directions that pass and of TCP sequence numbers, both directions of each connection between
+    // two ports. Off at first; costs a map look-up for each packet. What was learned is kept until detach_all().
     virtual Status learn_tcp(bool on) = 0;
     // None: no segment was seen.
     virtual std::optional<LearnedTcp> learned(const TcpDirection& direction) const = 0;
+
+    // Begins to note, while it learns, what watched() tells; from the beginning where it does already. Ends with the release.
+    virtual Status watch() = 0;
+    virtual Result<Watched> watched() = 0;
+    // Of this, 'changes' alone.
+    virtual uint64_t changes() const = 0;
 
     // Sends 'packet', which begins with its IP header, out of the port at which a host's TCP segments came in while learning was on,
     // in a frame to it; the active instance sees nothing of it. 'host' as in TcpDirection. False: no segment of it has come in, or by

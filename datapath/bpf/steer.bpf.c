@@ -18,12 +18,14 @@
 
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
+#include <stdbool.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "steer.h"
-#include "tcp_learn.h"
+
+#include "learn.h"
 
 // Random for each Steering, set before the programs are loaded.
 const volatile __u64 reentry_secret = 0;
@@ -95,16 +97,22 @@ static __always_inline enum destination active_side(__u64 word)
     return word & STEER_SIDE_B ? TO_B : TO_A;
 }
 
-// 'length': of the packet in bytes.
-static __always_inline enum destination decide(__u64 word, const struct steer_port *port, struct steer_counters *c, __u64 length)
+static __always_inline __u64 deadline_of(struct steer_control *entry)
+{
+    return *(volatile __u64 *) &entry->deadline_ns;
+}
+
+// 'length': of the packet in bytes. 'passes': it does in a partial hold.
+static __always_inline enum destination decide(__u64 word, const struct steer_port *port, struct steer_counters *c, __u64 length,
+                                               bool passes)
 {
     __u64 mode = word & STEER_MODE_MASK;
-    if (mode == STEER_DIRECT) {
+    if (mode == STEER_DIRECT || (mode == STEER_PARTIAL && passes)) {
         return active_side(word);
     }
     __u64 now = bpf_ktime_get_ns();
     struct steer_control *entry = control_entry();
-    if (!entry || now > *(volatile __u64 *) &entry->deadline_ns) {
+    if (!entry || now > deadline_of(entry)) {
         return active_side(word);
     }
     if (mode == STEER_RELEASE) {
@@ -128,6 +136,27 @@ static __always_inline enum destination decide(__u64 word, const struct steer_po
     return TO_HOLD;
 }
 
+// Whether the packet passes a partial hold; true where there is none.
+static __always_inline bool passes_partial(__u64 word, const struct steer_port *port, const void *data, const void *end)
+{
+    struct steer_control *entry = control_entry();
+    return (word & STEER_MODE_MASK) != STEER_PARTIAL || !entry || may_pass(data, end, port->port_ifindex, deadline_of(entry));
+}
+
+static __always_inline void learn_if_asked(__u64 word, const struct steer_port *port, const void *data, const void *end, bool host)
+{
+    struct steer_control *entry = control_entry();
+    if (entry && (word & STEER_LEARN)) {
+        learn(data, end, port->port_ifindex, host, word & STEER_WATCH, &entry->changes);
+    }
+}
+
+// Enough for the headers; the linear part may be shorter. Two VLAN tags, IPv6 and TCP with all options: 122 bytes.
+static __always_inline void pull_headers(struct __sk_buff *skb)
+{
+    bpf_skb_pull_data(skb, skb->len < 128 ? skb->len : 128);
+}
+
 // 'length': of the packet, of which data may be the first part only.
 static __always_inline int port_input(struct xdp_md *ctx, __u64 length)
 {
@@ -145,16 +174,14 @@ static __always_inline int port_input(struct xdp_md *ctx, __u64 length)
         return bpf_xdp_adjust_head(ctx, sizeof *reentry) ? XDP_DROP : XDP_PASS;
     }
     __u64 word = control_word();
-    enum destination destination = decide(word, port, c, length);
+    enum destination destination = decide(word, port, c, length, passes_partial(word, port, data, end));
     if (destination == TO_HOLD) {
         return bpf_redirect(port->hold_ifindex, 0);
     }
     if (destination == REFUSED) {
         return XDP_DROP;
     }
-    if (word & STEER_LEARN) {
-        tcp_learn(data, end, ifindex);
-    }
+    learn_if_asked(word, port, data, end, true);
     if (destination == TO_A) {
         COUNT(c->to_a);
         return XDP_PASS;
@@ -191,7 +218,7 @@ int port_in(struct __sk_buff *skb)
         return TC_ACT_UNSPEC;
     }
     // In a hold it comes from B, which is being drained: it belongs to what is drained.
-    enum destination destination = (word & STEER_MODE_MASK) == STEER_RELEASE ? decide(word, port, c, skb->len) : TO_B;
+    enum destination destination = (word & STEER_MODE_MASK) == STEER_RELEASE ? decide(word, port, c, skb->len, true) : TO_B;
     if (destination == TO_HOLD) {
         skb->mark = mark;
         return bpf_redirect(port->hold_ifindex, 0);
@@ -268,7 +295,11 @@ int tap_out(struct __sk_buff *skb)
         return TC_ACT_UNSPEC;
     }
     __u64 word = control_word();
-    enum destination destination = decide(word, port, c, skb->len);
+    if (word & STEER_LEARN) {
+        pull_headers(skb);
+    }
+    void *data = (void *) (long) skb->data, *end = (void *) (long) skb->data_end;
+    enum destination destination = decide(word, port, c, skb->len, passes_partial(word, port, data, end));
     if (destination == TO_HOLD) {
         skb->mark = mark;
         return bpf_redirect(port->hold_ifindex, 0);
@@ -276,9 +307,7 @@ int tap_out(struct __sk_buff *skb)
     if (destination == REFUSED) {
         return TC_ACT_SHOT;
     }
-    if (word & STEER_LEARN) {
-        tcp_learn_skb(skb);
-    }
+    learn_if_asked(word, port, data, end, false);
     if (destination == TO_A) {
         COUNT(c->to_a);
         return TC_ACT_UNSPEC;
@@ -298,8 +327,9 @@ int hold_in(struct __sk_buff *skb)
     }
     __u64 word = control_word();
     if (word & STEER_LEARN) {
-        tcp_learn_skb(skb);
+        pull_headers(skb);
     }
+    learn_if_asked(word, port, (void *) (long) skb->data, (void *) (long) skb->data_end, false);
     if (active_side(word) == TO_B) {
         COUNT(c->to_b);
         return bpf_redirect(port->leg_ifindex, 0);

@@ -7,12 +7,13 @@
 #include <linux/types.h>
 
 // Changes with the meaning of what is in the maps: a daemon adopts only the programs of one that means the same.
-#define STEER_LAYOUT 1U
+#define STEER_LAYOUT 2U
 
 enum {
     STEER_MAX_PORTS = 1024,     // ports attached at one time
     STEER_STAMPS = 512,         // arrival times kept per port, see struct steer_stamps
     STEER_LEARNED = 262144,     // TCP directions learned at one time
+    STEER_DIRECTIONS = 262144,  // directions of other protocols known at one time
     STEER_HOSTS = 65536,        // hosts whose port and link-layer header are known at one time
     STEER_PACKET_COST = 1280,   // memory of a held packet besides its bytes: what the kernel keeps with each, and its rounding up
 };
@@ -27,16 +28,19 @@ enum {
 #define STEER_DIRECT 0x0ULL             // input goes to the active side
 #define STEER_HOLD 0x2ULL               // input is held
 #define STEER_RELEASE 0x4ULL            // a port's input is held while packets of it are, then goes to the active side
-#define STEER_LEARN 0x8ULL              // keep the TCP sequence numbers that pass
+#define STEER_PARTIAL 0x6ULL            // input that may change a connection is held, other goes to the active side
+#define STEER_LEARN 0x8ULL              // keep which directions and TCP sequence numbers pass
+#define STEER_WATCH 0x10ULL             // with STEER_LEARN: note which TCP directions move on, count what may change a connection
 
 // One entry, mapped into the daemon. The daemon writes 'deadline_ns' before 'word', the programs read their clock before
 // 'deadline_ns': a new deadline that was written before the old one passed is therefore seen by all of them in time.
 struct steer_control {
     __u64 word;
-    __u64 deadline_ns;      // host_clock.h; after it HOLD and RELEASE mean DIRECT: nobody is left to release
+    __u64 deadline_ns;      // host_clock.h; after it HOLD, PARTIAL and RELEASE mean DIRECT: nobody is left to release
     __u64 hold_limit;       // memory that the holds of all ports may take: a packet beyond it is refused
     __u64 reserved[5];
     __u64 hold_used;        // of it, as estimated: the programs add, the daemon takes off what it has given on
+    __u64 changes;          // packets that may have changed a connection, while STEER_WATCH is set; and numbers that could not be noted
 };
 
 // By ifindex of any device in A's namespace that a program is on: the port, its leg's root end, its hold tap.
@@ -67,28 +71,43 @@ struct steer_stamps {
     __u64 ns[STEER_STAMPS];
 };
 
-// One direction of a TCP connection as it came in; IPv4 addresses mapped into IPv6 (::ffff:a.b.c.d). Network byte order.
-struct steer_tcp_key {
+// Packets of one direction: same addresses, protocol and ports, as they came in. IPv4 addresses are mapped into IPv6
+// (::ffff:a.b.c.d). Network byte order.
+struct steer_direction {
     __u8 source[16], destination[16];
-    __u16 source_port, destination_port;
+    __u16 source_port, destination_port;    // ICMP: type and code, identifier of an echo; fragments and where there are none: 0
+    __u32 protocol;
+    __u32 ifindex;                          // of the port; TCP, whose numbers are looked up by address: 0
+};
+
+// A direction is settled when its packets do what those before them have done: its next one makes no connection and changes none, but
+// for what time and numbers do. That is so of one that has been seen of late and not only just now, and of TCP only while it has sent no
+// SYN, FIN or RST just now, nor its other direction.
+#define STEER_OF_LATE_NS 10000000000ULL
+#define STEER_JUST_NOW_NS 500000000ULL
+
+// host_clock.h
+struct steer_passage {
+    __u64 seen_ns;          // of the last packet
+    __s64 unsettled_ns;     // of the first packet, and of the last by which it was not settled; or later: until then it is not
 };
 
 enum { STEER_TCP_NO_SCALE = 255 };
 
-// Host byte order.
+// Of a TCP direction. Host byte order.
 struct steer_tcp_state {
+    struct steer_passage passage;
     __u32 next_seq;         // highest sequence number + length (SYN and FIN count one)
     __u32 ack;              // highest acknowledgement
     __u16 window;           // of the last segment, not scaled
     __u8 window_scale;      // from a SYN; STEER_TCP_NO_SCALE: none was seen
     __u8 flags;             // all TCP flags seen, ored
     __u32 sender;           // digest of the port and link-layer address it came from; 0: unknown
-    __u64 seen_ns;          // host_clock.h, of the last segment
 };
 
 // What precedes the IP header of a packet of this address, and where it came in.
 struct steer_host_key {
-    __u8 address[16];       // as in struct steer_tcp_key
+    __u8 address[16];       // as in struct steer_direction
 };
 
 enum { STEER_L2_MAX = 22 }; // Ethernet with two VLAN tags

@@ -132,6 +132,20 @@ TEST_P(ProcessSocketsTest, FindsPortsAndEnlargesTheirBuffers) {
     EXPECT_FALSE(datapath::ProcessSockets::open(1 << 22).ok());
 }
 
+TEST_P(ProcessSocketsTest, KnowsWhenAllIsTakenThoughMoreComes) {
+    auto sockets = must(datapath::ProcessSockets::open(a_->pid()));
+    ping_all();
+    auto traffic = must(Traffic::start(streams(5000)));
+    ASSERT_OK(sockets.accept_all([this] { return a_->round_trip(); }, 2s));
+    EXPECT_FALSE(sockets.accept_all([]() -> Status { return make_error("no answer"); }, 2s).ok());
+    // The negative control: a switch that takes nothing.
+    ASSERT_EQ(::kill(a_->pid(), SIGSTOP), 0);
+    std::this_thread::sleep_for(50ms);
+    bool taken = sockets.accept_all([] { return Status(); }, 200ms).ok();
+    ASSERT_EQ(::kill(a_->pid(), SIGCONT), 0);
+    EXPECT_FALSE(taken);
+}
+
 TEST_P(ProcessSocketsTest, ForwardsWithoutBeingOfferedWhatItSends) {
     EXPECT_EQ(sockets_offered_outgoing(a_->pid()), static_cast<size_t>(host_count));
     auto sockets = must(datapath::ProcessSockets::open(a_->pid()));

@@ -256,9 +256,8 @@ Result<std::unique_ptr<Hosts>> Hosts::make(int count, const HostsOptions& option
     return hosts;
 }
 
-Result<std::unique_ptr<Traffic>> Traffic::start(std::vector<Stream> streams) {
+Result<std::unique_ptr<Traffic>> Traffic::start(std::vector<Stream> streams, uint16_t port) {
     std::unique_ptr<Traffic> traffic(new Traffic);
-    uint16_t port = 7000;
     for (auto& stream : streams) {
         auto line = std::make_unique<Line>();
         if (stream.vlan) {

@@ -75,7 +75,8 @@ class Traffic {
         std::chrono::microseconds longest_delay{};
     };
 
-    static Result<std::unique_ptr<Traffic>> start(std::vector<Stream> streams);
+    // Each has a port of its own, from 'port' on.
+    static Result<std::unique_ptr<Traffic>> start(std::vector<Stream> streams, uint16_t port = 7000);
     ~Traffic();
     // Stops sending, waits for what is on its way, and counts, stream by stream.
     std::vector<Count> stop();
