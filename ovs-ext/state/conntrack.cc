@@ -142,13 +142,31 @@ Result<Snapshot> Conntrack::dump(instance::Control& from) {
     return snapshot;
 }
 
+Result<Snapshot> Conntrack::changed_since(instance::Control& from, Snapshot last) {
+    return unchanged_ ? std::move(last) : dump(from);
+}
+
+Status Conntrack::arm(instance::Control&, instance::Control& to, const Snapshot&, Snapshot&) {
+    directions_.clear();
+    for (const auto& [key, copy] : copies_->of(to.side())) {
+        directions_.emplace_back(copy.connection.original, key);
+        directions_.emplace_back(copy.connection.reply, key);
+    }
+    std::ranges::sort(directions_);
+    return {};
+}
+
 // No packet is learned from any more. To look two directions of each connection up takes the kernel 2.5 us [measured]: while the
 // source prints its connections there is time for that.
 void Conntrack::packets_wait() {
     reader_.hurry();
+    auto passed = options_.passed ? options_.passed() : Result<Passed>(Passed{1, {}});
+    unchanged_ = passed && !passed->changes;
     for (Side side : {Side::A, Side::B}) {
         if (known(side).target) {   // whose copies nobody touches before load()
-            moved_ = std::async(std::launch::async, [this, side] { return find_moved(side); });
+            moved_ = std::async(unchanged_ ? std::launch::deferred : std::launch::async, [this, side, passed = std::move(passed)] {
+                return unchanged_ ? find_moved(side, *passed) : find_moved(side);
+            });
         }
     }
 }
@@ -282,12 +300,36 @@ Conntrack::LearnedNumbers Conntrack::find_moved(Side side) const {
         return moved;
     }
     for (const auto& [key, copy] : copies_->of(side)) {
-        auto numbers = learn_numbers(copy.connection, options_.sequences);
-        if (numbers && !(copy.numbers && is_near(*copy.numbers, *numbers))) {
-            moved.emplace(key, *numbers);
+        add_moved(moved, key, copy, options_.sequences);
+    }
+    return moved;
+}
+
+// The same, where 'passed' has all that have moved since the last time.
+Conntrack::LearnedNumbers Conntrack::find_moved(Side side, Passed passed) const {
+    LearnedNumbers moved;
+    std::ranges::sort(passed.moved, {}, &std::pair<Tuple, TcpSequence>::first);
+    SequenceLookup lookup = [&](const Tuple& tuple) -> std::optional<TcpSequence> {
+        auto found = std::ranges::lower_bound(passed.moved, tuple, {}, &std::pair<Tuple, TcpSequence>::first);
+        return found != passed.moved.end() && found->first == tuple ? found->second : options_.sequences(tuple);
+    };
+    for (const auto& [tuple, sequence] : passed.moved) {
+        auto same = std::ranges::equal_range(directions_, tuple, {}, &std::pair<Tuple, std::string>::first);
+        for (const auto& [direction, key] : same) {
+            auto copy = copies_->of(side).find(key);
+            if (copy != copies_->of(side).end() && !moved.contains(key)) {
+                add_moved(moved, key, copy->second, lookup);
+            }
         }
     }
     return moved;
+}
+
+void Conntrack::add_moved(LearnedNumbers& moved, const std::string& key, const TcpCopy& copy, const SequenceLookup& lookup) const {
+    auto numbers = learn_numbers(copy.connection, lookup);
+    if (numbers && !(copy.numbers && is_near(*copy.numbers, *numbers))) {
+        moved.emplace(key, *numbers);
+    }
 }
 
 // Appends what moves the windows of such connections. Returns those that must be made anew for it.

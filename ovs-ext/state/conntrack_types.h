@@ -7,11 +7,16 @@
 #include <netinet/in.h>
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
 
 namespace hitless::state {
 
@@ -30,7 +35,7 @@ struct Tuple {
     uint8_t icmp_type() const { return static_cast<uint8_t>(destination_port >> 8); }
     uint8_t icmp_code() const { return static_cast<uint8_t>(destination_port); }
 
-    bool operator==(const Tuple&) const = default;
+    auto operator<=>(const Tuple&) const = default;
 };
 
 // The tuple of the opposite direction, without NAT. For ICMP the type becomes that of the answer.
@@ -85,6 +90,13 @@ struct TcpSequence {
 // Learnt sequence numbers of one direction, by its tuple as packets carry it when they enter the switch: the original direction
 // has the original tuple, the reply direction the reply tuple. None: no packet was seen.
 using SequenceLookup = std::function<std::optional<TcpSequence>(const Tuple& as_seen_on_the_wire)>;
+
+// What has passed the switch in a while, as seen on the wire.
+struct Passed {
+    uint64_t changes = 0;       // packets that may have made a connection or changed its value
+    std::vector<std::pair<Tuple, TcpSequence>> moved;   // TCP directions of which segments have passed, after the last one
+};
+using PassedLookup = std::function<Result<Passed>()>;
 
 std::string format_address(const IpAddress& address, bool v6);
 

@@ -19,6 +19,8 @@ constexpr auto kDrainLimit = 1s;
 constexpr std::chrono::milliseconds kQuietLimit = 200ms, kKeepUpLimit = 3s;
 // A load at which it keeps up has a few hundred packets waiting, of a kilobyte or two in the kernel's count.
 constexpr uint64_t kFewBytes = 1 << 20;
+// For a packet of each busy direction to come.
+constexpr auto kLearnMargin = 200ms;
 constexpr auto kThawLimit = 5s;
 // Of the room for held packets. What is left is for those that come until they are released.
 constexpr double kNearlyFull = 0.75;
@@ -58,6 +60,22 @@ Result<bool> cut_short(Step& step, size_t next) {
     return true;
 }
 
+// What of the kind number 'i' has changed since it was last brought over. 'in_hold': packets wait meanwhile.
+Status bring_over(Step& step, Side from, size_t i, bool in_hold) {
+    auto& pair = step.pair;
+    auto& kind = *pair.kinds.list[i];
+    auto report = TRY(state::delta(kind, pair.control(from), pair.control(other(from)), pair.copies[i]));
+    step.update([&](Summary& summary) {
+        if (auto* record = find_record(summary, kind.name(), from)) {
+            (in_hold ? record->delta : record->copied) += report.copied;
+            if (!in_hold) {   // else it forwards nothing anyway
+                record->longest_request = std::max(record->longest_request, report.longest_request);
+            }
+        }
+    });
+    return {};
+}
+
 // The state that changed since the copy; in the hold only what packets themselves change. B's (or a restarted A's) output gate is
 // shut: what loading sends goes nowhere. Returns what it took, by kind.
 Result<std::string> load_delta(Step& step, Side from, bool in_hold) {
@@ -75,15 +93,7 @@ Result<std::string> load_delta(Step& step, Side from, bool in_hold) {
         if (in_hold) {
             kind.packets_wait();
         }
-        auto report = TRY(state::delta(kind, pair.control(from), pair.control(other(from)), pair.copies[i]));
-        step.update([&](Summary& summary) {
-            if (auto* record = find_record(summary, kind.name(), from)) {
-                (in_hold ? record->delta : record->copied) += report.copied;
-                if (!in_hold) {   // else it forwards nothing anyway
-                    record->longest_request = std::max(record->longest_request, report.longest_request);
-                }
-            }
-        });
+        TRY(bring_over(step, from, i, in_hold));
         auto now = Clock::now();
         times += fmt::format("{}{} {} us", times.empty() ? "" : ", ", kind.name(),
                              duration_cast<microseconds>(now - began).count());
@@ -116,6 +126,30 @@ Status wait_until_quiet(const datapath::ProcessSockets& sockets, Side side) {
     return {};
 }
 
+// Packets of connections that are older than this are known for such, and need not be held with those that may change some.
+void wait_until_learned(const Pair& pair) {
+    if (pair.watches_connections) {
+        std::this_thread::sleep_until(pair.learns_since + datapath::kJustNow + kLearnMargin);
+    }
+}
+
+// To read all connections takes an instance long, and once it has been read their state must not change: but only few packets change it.
+// So these alone are held while connections are read once more, and none has to be in the hold of all packets.
+Status hold_changes(Step& step, Side from) {
+    auto& pair = step.pair;
+    TRY(halt_changes(pair));
+    FAULT_POINT("hold.changes-held");
+    if (!accept_all(pair, from, kKeepUpLimit)) {
+        return {};   // the hold that follows says why
+    }
+    TRY(pair.steering->watch());
+    auto conntrack = std::ranges::find_if(pair.kinds.list, [&](const auto& kind) { return kind.get() == pair.kinds.conntrack; });
+    auto i = static_cast<size_t>(conntrack - pair.kinds.list.begin());
+    TRY(bring_over(step, from, i, false));
+    TRY(pair.kinds.conntrack->arm(pair.control(from), pair.control(other(from)), pair.copies[i].source, pair.copies[i].target));
+    return wait_until_quiet(pair.sockets(from), from);
+}
+
 }  // namespace
 
 Status run_hold(Step& step, Side from) {
@@ -130,21 +164,30 @@ Status run_hold(Step& step, Side from) {
         forget_timed_flows(step);
         have_a_look_around(step);
     }
+    wait_until_learned(pair);
     step.agent(from).on(Verb::halt, [&step, &pair, from]() -> Result<std::string> {
         TRY(cut_off(step, from));
         FAULT_POINT("hold.cut-off");
+        TRY(pair.steering->watch());
         TRY(load_delta(step, from, false));   // what is brought over now need not be in the hold
         TRY(arm(step, from));
-        TRY(wait_until_quiet(from == Side::A ? *pair.a_sockets : *pair.b_sockets, from));
+        TRY(wait_until_quiet(pair.sockets(from), from));
         if (from == Side::A) {
             (void) pair.b->process().set_nice(pair.a.started_as().scheduling.nice).ok();   // on a busy host it would take fewer packets than A
         }
+        std::string before;
+        if (pair.watches_connections && pair.steering->changes()) {
+            TRY(hold_changes(step, from));
+            before = fmt::format("what may change connections held for {} us, ",
+                                 duration_cast<microseconds>(Clock::now() - pair.halted_at).count());
+        }
+        auto began = Clock::now();
         TRY(halt(pair));
         FAULT_POINT("hold.halted");
-        auto halted = duration_cast<microseconds>(Clock::now() - pair.halted_at);
+        auto halted = duration_cast<microseconds>(Clock::now() - began);
         TRY(drain_and_ask(pair, from, kDrainLimit, [&pair] { return check_room(pair); }));
-        auto drained = duration_cast<microseconds>(Clock::now() - pair.halted_at);
-        return fmt::format("receipt halted in {} us, drained {} us after the halt began", halted.count(), drained.count());
+        auto drained = duration_cast<microseconds>(Clock::now() - began);
+        return fmt::format("{}receipt halted in {} us, drained {} us after the halt began", before, halted.count(), drained.count());
     });
     return step.operator_agent.tell(step.agent(from), Verb::halt, "new packets are held");
 }

@@ -71,6 +71,11 @@ void Pair::look_after_active() {
     publish();
 }
 
+Status Pair::learn() {
+    learns_since = std::chrono::steady_clock::now();
+    return steering->learn_tcp(true);
+}
+
 void Pair::look_after_nobody() {
     if (unchecked) {
         unchecked->give_up();

@@ -4,6 +4,7 @@
 // Members are declared in the order in which they are made, so that destruction takes them away in the right one.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -113,6 +114,8 @@ struct Pair {
     std::optional<instance::Control> a_control, b_control;
     std::optional<datapath::ProcessSockets> a_sockets, b_sockets;
     int a_receive_buffer_bytes = 0;   // of A's packet sockets before; 0: unknown
+    std::chrono::steady_clock::time_point learns_since;
+    bool watches_connections = false;   // Steering::watch() tells what may have changed them
     WindowState windows;
     state::Kinds kinds;
     std::vector<state::Copy> copies;   // by kind, of the last copy
@@ -134,6 +137,7 @@ struct Pair {
     bool halted = false;
     std::chrono::steady_clock::time_point halted_at;
 
+    datapath::ProcessSockets& sockets(Side side) { return side == Side::A ? *a_sockets : *b_sockets; }
     instance::Control& control(Side side) { return side == Side::A ? *a_control : *b_control; }
     // Where A's own sockets are now. They move whenever the links are directed elsewhere, and with A's restart: a_control
     // must then follow, or be reset to them.
@@ -148,6 +152,9 @@ struct Pair {
     // Takes the sockets of the side's process as it has them now, with receive buffers for stalls. A is told of no devices that
     // steering makes any more.
     Status open_sockets(Side side);
+
+    // Steering learns what passes, from now on.
+    Status learn();
 
     // From now on, until look_after_nobody(), the active instance is looked after where it does not check windows.
     void look_after_active();

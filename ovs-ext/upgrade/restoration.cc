@@ -38,7 +38,7 @@ Status take_over_packets(Pair& pair, const Places& places) {
     pair.promiscuous = TRY(datapath::Promiscuous::hold(devices));
     TRY(pair.steering->stitch());
     TRY(follow_routing(pair, places));
-    return pair.steering->learn_tcp(true);
+    return pair.learn();
 }
 
 Status take_over_instances(Pair& pair, const Places& places) {

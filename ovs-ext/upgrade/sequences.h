@@ -1,4 +1,4 @@
-// TCP sequence numbers that the ports' programs have learned, as the state kind conntrack asks for them.
+// What the ports' programs have learned, as the state kind conntrack asks for it.
 #pragma once
 
 #include "datapath/steering.h"
@@ -11,5 +11,7 @@ std::array<uint8_t, 16> to_mapped(const state::IpAddress& address, bool v6);
 
 // 'steering' outlives what is returned.
 state::SequenceLookup learned_sequences(const datapath::Steering& steering);
+// Since Steering::watch(). 'steering' outlives what is returned.
+state::PassedLookup passed_since_watch(datapath::Steering& steering);
 
 }  // namespace hitless::upgrade

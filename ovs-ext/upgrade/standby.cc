@@ -81,7 +81,7 @@ Status attach(Step& step) {
     pace_releases(pair);
     TRY(pair.steering->attach(pair.ports));
     FAULT_POINT("standby.attached");
-    return pair.steering->learn_tcp(true);
+    return pair.learn();
 }
 
 Status make_database(Step& step, const std::string& operators_socket) {

@@ -68,8 +68,6 @@ Status freeze_a(Step& step) {
     return pair.a.freeze();
 }
 
-const datapath::ProcessSockets& sockets_of(const Pair& pair, Side side) { return side == Side::A ? *pair.a_sockets : *pair.b_sockets; }
-
 // The journal is told, but what it cannot take now is no reason to undo a toggle: it is written with the next phase.
 void enter_roles(Step& step, const std::string& a_role, const std::string& b_role) {
     (void) step.enter_role(Side::A, a_role).ok();
@@ -81,6 +79,22 @@ Status announce_a_device(instance::Control& a) {
     TRY(links.announce("lo"));
     TRY(a.call("version"));   // which is answered after it has looked
     return {};
+}
+
+// Of the side's main loop.
+std::function<Status()> round_trip(Pair& pair, Side side, std::chrono::milliseconds limit) {
+    return [&pair, side, limit]() -> Status {
+        TRY(pair.control(side).call("version", {}, limit));
+        return {};
+    };
+}
+
+void begin_halt(Pair& pair) {
+    if (!pair.halt_lock.owns_lock()) {
+        pair.halt_lock = std::unique_lock(pair.steering_mutex);
+    }
+    pair.halted_at = Clock::now();
+    pair.halted = true;   // also where it fails: packets may be held by then
 }
 
 }  // namespace
@@ -136,10 +150,7 @@ Status cut_off(Step& step, Side from) {
 }
 
 Status drain(Pair& pair, Side side, std::chrono::milliseconds limit) {
-    return sockets_of(pair, side).drain([&]() -> Status {
-        TRY(pair.control(side).call("version", {}, limit));
-        return {};
-    }, limit);
+    return pair.sockets(side).drain(round_trip(pair, side, limit), limit);
 }
 
 Status drain_and_ask(Pair& pair, Side side, std::chrono::milliseconds limit, const std::function<Status()>& go_on) {
@@ -149,19 +160,26 @@ Status drain_and_ask(Pair& pair, Side side, std::chrono::milliseconds limit, con
             std::ranges::move(kind->requests(pair.control(side)), std::back_inserter(changed));
         }
     }
-    return sockets_of(pair, side).drain([&]() -> Status {
+    auto ask = [&, turn = round_trip(pair, side, limit)]() -> Status {
         pair.control(side).ask(changed);   // with no packet left to process, the answers are what the next instance needs
-        TRY(pair.control(side).call("version", {}, limit));
-        return {};
-    }, limit, go_on);
+        return turn();
+    };
+    return pair.sockets(side).drain(ask, limit, go_on);
+}
+
+Status accept_all(Pair& pair, Side side, std::chrono::milliseconds limit) {
+    return pair.sockets(side).accept_all(round_trip(pair, side, limit), limit);
+}
+
+Status halt_changes(Pair& pair) {
+    begin_halt(pair);
+    return pair.steering->halt_changes(pair.settings.hold_deadline);
 }
 
 Status halt(Pair& pair) {
-    if (!pair.halt_lock.owns_lock()) {
-        pair.halt_lock = std::unique_lock(pair.steering_mutex);
+    if (!pair.halted) {
+        begin_halt(pair);
     }
-    pair.halted_at = Clock::now();
-    pair.halted = true;   // also where it fails: packets may be held by then
     return pair.steering->halt(pair.settings.hold_deadline);
 }
 

@@ -23,6 +23,11 @@ Status drain(Pair& pair, Side side, std::chrono::milliseconds limit);
 // The same in the hold. 'side' is asked for what packets change with that, so that to look at it costs no further turn of its main loop.
 Status drain_and_ask(Pair& pair, Side side, std::chrono::milliseconds limit, const std::function<Status()>& go_on);
 
+// The same for what it had taken when this was called, while more come.
+Status accept_all(Pair& pair, Side side, std::chrono::milliseconds limit);
+
+// Packets that may change connections wait, until halt() and release(), or the deadline of the pair's settings.
+Status halt_changes(Pair& pair);
 // New packets wait, until release() or the deadline of the pair's settings.
 Status halt(Pair& pair);
 // To 'to', which is the active side then. An Error: the packets may be there all the same, too late, or not all of the held ones.

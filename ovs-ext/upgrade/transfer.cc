@@ -7,6 +7,7 @@
 #include "upgrade/probe.h"
 #include "upgrade/sequences.h"
 #include "upgrade/state_preflight.h"
+#include "upgrade/tunnels.h"
 
 namespace hitless::upgrade {
 namespace {
@@ -140,13 +141,30 @@ std::set<uint16_t> zones_of_flows(const Pair& pair) {
     return zones;
 }
 
-Result<state::KindOptions> kind_options(Pair& pair) {
+// Whether what packets are seen to pass says all of what may have changed connections (Steering::watch()): not of those in tunnels, and
+// not where connections end sooner than a direction counts as one of late.
+Result<bool> can_watch_connections(instance::Control& from, const ovsdb::ConntrackConfig& config) {
+    for (const auto& [zone, timeouts] : config.zone_timeouts) {
+        for (const auto& [name, seconds] : timeouts) {
+            if (std::chrono::seconds(seconds) < 2 * datapath::kOfLate) {
+                return false;
+            }
+        }
+    }
+    return tunnel_endpoints(TRY(from.call("tnl/ports/show", {"-v"}))).empty();
+}
+
+Result<state::KindOptions> kind_options(Pair& pair, Side from) {
     auto client = TRY(ovsdb::Client::connect(TRY(pair.a.database_socket())));   // the operator's: B's is a copy of it
     auto config = TRY(ovsdb::read_conntrack_config(client));
+    pair.watches_connections = TRY(can_watch_connections(pair.control(from), config));
     state::KindOptions options;
     options.sequence_check = pair.windows.check;
     options.conntrack.copies = pair.windows.copies;
     options.conntrack.sequences = learned_sequences(*pair.steering);
+    if (pair.watches_connections) {
+        options.conntrack.passed = passed_since_watch(*pair.steering);
+    }
     for (const auto& [zone, seconds] : config.zone_timeouts) {
         options.conntrack.zone_timeouts[zone] = to_policy(seconds);
     }
@@ -168,7 +186,7 @@ Status run_copy(Step& step, Side from) {
     }
     bool checks = TRY(pair.windows.check->wanted(pair.control(from)));
     TRY(pair.change_record(step.places, [checks](PairRecord& record) { record.checks_sequences = checks; }));
-    pair.kinds = state::all_kinds(TRY(kind_options(pair)));
+    pair.kinds = state::all_kinds(TRY(kind_options(pair, from)));
     step.agent(from).on(Verb::failover, [] { return std::string("transferring state"); });
     step.agent(other(from)).on(Verb::transfer, [&step, from]() -> Result<std::string> {
         TRY(copy_all(step, from));

@@ -27,7 +27,16 @@ class ConntrackWindows : public ConntrackPair {
             }
             return TcpSequence{.sequence = numbers->second.original, .acknowledgement = numbers->second.reply};
         };
+        options.conntrack.passed = [this]() -> Result<Passed> {
+            return passed ? *passed : Result<Passed>(make_error("nobody has watched"));
+        };
         return all_kinds(std::move(options));
+    }
+    void make_on_a(unsigned n, const TcpNumbers& numbers) {
+        std::vector<openflow::PacketOut> packets;
+        ASSERT_TRUE(append_creation(connection_number(n), numbers, packets).ok());
+        ASSERT_TRUE((*a.openflow("br0"))->packet_outs(packets).ok());
+        learnt[static_cast<uint16_t>(3000 + n)] = numbers;
     }
 
     static Packet segment(unsigned n, const TcpNumbers& numbers, bool reply) {
@@ -45,6 +54,7 @@ class ConntrackWindows : public ConntrackPair {
     std::shared_ptr<SequenceCheck> check = std::make_shared<SequenceCheck>();
     std::shared_ptr<TcpCopies> copies = std::make_shared<TcpCopies>();
     std::map<uint16_t, TcpNumbers> learnt;   // by the client's port
+    std::optional<Passed> passed;
 };
 
 // Wherever the windows stand when the numbers become known, ahead of them, behind, or half the sequence space away.
@@ -146,18 +156,12 @@ TEST_F(ConntrackWindows, OfConnectionsThatTheTargetHasItselfFollowThoseOfTheSour
 
 TEST_F(ConntrackWindows, FollowTheLastPacketsInAHold) {
     TcpNumbers then{1'000'000, 2'000'000}, now{then.original + 5'000'000, then.reply + 900'000'000};
-    auto make = [&](unsigned n) {
-        std::vector<openflow::PacketOut> packets;
-        ASSERT_TRUE(append_creation(connection_number(n), then, packets).ok());
-        ASSERT_TRUE((*a.openflow("br0"))->packet_outs(packets).ok());
-        learnt[static_cast<uint16_t>(3000 + n)] = then;
-    };
-    make(0);
-    make(1);
+    make_on_a(0, then);
+    make_on_a(1, then);
     Kinds kinds = make_kinds();
     auto copy = copy_and_expect_equal(*kinds.conntrack, a, b);
     ASSERT_FALSE(passes(b, segment(0, now, false)));   // the negative control
-    make(2);
+    make_on_a(2, then);
     learnt[3000] = now;
     kinds.conntrack->packets_wait();
     ASSERT_TRUE(delta(*kinds.conntrack, a, b, copy).ok());
@@ -166,6 +170,36 @@ TEST_F(ConntrackWindows, FollowTheLastPacketsInAHold) {
     for (unsigned n : {1u, 2u}) {
         EXPECT_TRUE(pass(b, n, then)) << n;
         EXPECT_FALSE(passes(b, segment(n, now, false))) << n;
+    }
+}
+
+// If no packet may have made or changed a connection, those whose segments have passed are the only ones that are looked at.
+TEST_F(ConntrackWindows, AreAllThatIsBroughtOverInAHoldOfConnectionsThatNothingHasChanged) {
+    TcpNumbers then{1'000'000, 2'000'000}, now{then.original + 5'000'000, then.reply + 900'000'000};
+    make_on_a(0, then);
+    make_on_a(1, then);
+    auto hold = [&](std::optional<Passed> has_passed) {
+        Kinds kinds = make_kinds();
+        auto copy = *copy_kind(*kinds.conntrack, a, b);
+        EXPECT_TRUE(kinds.conntrack->arm(a, b, copy.source, copy.target).ok());
+        make_on_a(2, then);
+        learnt[3000] = learnt[3001] = now;
+        passed = std::move(has_passed);
+        kinds.conntrack->packets_wait();
+        EXPECT_TRUE(delta(*kinds.conntrack, a, b, copy).ok());
+        return copy.source.size();
+    };
+    EXPECT_EQ(hold(Passed{0, {{connection_number(0).original, {.sequence = now.original, .acknowledgement = now.reply}},
+                              {connection_number(5).original, {}}}}), 2u);
+    EXPECT_TRUE(pass(b, 0, now));
+    EXPECT_TRUE(pass(b, 1, then));    // it was not looked at
+    EXPECT_FALSE(passes(b, segment(1, now, false)));
+    EXPECT_EQ(make_kinds().conntrack->dump(b)->size(), 2u);
+    for (const auto& changed : {std::optional(Passed{1, {}}), std::optional<Passed>()}) {
+        ASSERT_TRUE(a.call("dpctl/flush-conntrack", {"zone=9", flush_argument(connection_number(2))}).ok());
+        EXPECT_EQ(hold(changed), 3u);
+        EXPECT_TRUE(pass(b, 1, now));
+        EXPECT_TRUE(pass(b, 2, then));
     }
 }
 

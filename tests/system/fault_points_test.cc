@@ -7,6 +7,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <future>
 #include <iostream>
 #include <sstream>
 #include <thread>
@@ -99,9 +101,22 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
         lab().run({"ovs-appctl", "-t", "ovs-hitlessd", "exit"});
         ASSERT_TRUE(process->wait_end(10s));
     }
+    // Packets that may make connections, a few hundred in a second, until 'enough' is there.
+    std::future<ProgramOutput> send_strangers(const std::string& enough) {
+        ProgramOptions inside;
+        inside.network_namespace = lab().node("h1");
+        const std::string loop = "for ((port = 20000; port < 60000; port++)); do [ -e " + enough + " ] && exit; "
+                                 "echo > /dev/udp/10.0.2.3/$port; sleep 0.001; done";
+        return std::async(std::launch::async, [inside, loop] { return *run_program({"bash", "-c", loop}, inside); });
+    }
     // Carries out what comes by the point, until the daemon is dead.
     bool dies() {
         auto daemon = Process::open(lab().daemon_pid());
+        std::future<ProgramOutput> strangers;
+        const std::string enough = lab().path("enough-strangers");
+        if (GetParam() == "hold.changes-held") {
+            strangers = send_strangers(enough);
+        }
         const std::string from = "--from=" + (fault_of(GetParam()).empty() ? lab().new_software() : lab().faulty_software(FAULTY_VSWITCHD));
         if (starts_with_one_of(GetParam(), {"thaw."})) {
             lab().appctl({"hitless/failover", from});
@@ -113,6 +128,11 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
             done.get();
         } else {
             lab().appctl({"hitless/upgrade", from, "--soak=0"});
+        }
+        if (strangers.valid()) {
+            std::ofstream(enough).close();
+            strangers.get();
+            fs::remove(enough);
         }
         return daemon && daemon->wait_end(5s).ok();
     }

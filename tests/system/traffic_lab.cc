@@ -228,7 +228,7 @@ Snapshot TrafficLab::snapshot() const {
         {"groups", sorted_lines(ofctl({"dump-groups", "br0"}), "group_id", "^ ")},
         {"meters", sorted_lines(ofctl({"dump-meters", "br0"}), "meter=|type=", "^ ")},
         {"TCP connections through NAT",
-         sorted_lines(checked({"ovs-appctl", "dpctl/dump-conntrack", "zone=7"}), "^tcp.*dport=8000", "timeout=[0-9]*")},
+         sorted_lines(checked({"ovs-appctl", "dpctl/dump-conntrack", "zone=7"}), "^tcp.*dport=8000.*ESTABLISHED", "timeout=[0-9]*")},
     };
 }
 

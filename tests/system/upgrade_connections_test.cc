@@ -2,6 +2,7 @@
 // A: both hosts can send on each of them afterwards, and no packet was found invalid on the way.
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -72,10 +73,7 @@ class Connections : public ::testing::Test {
     }
 
     void connect_all() {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(5555);
-        ::inet_pton(AF_INET, "10.0.2.3", &address.sin_addr);
+        sockaddr_in address = server_address(5555);
         Fd listener = in_namespace(lab().node("h3"), [] { return new_socket(); });
         auto* name = reinterpret_cast<sockaddr*>(&address);
         ASSERT_EQ(::bind(listener.get(), name, sizeof address) | ::listen(listener.get(), 1000), 0);
@@ -118,8 +116,10 @@ class Connections : public ::testing::Test {
     }
     void stop_traffic() {
         stop_ = true;
-        if (traffic_.joinable()) {
-            traffic_.join();
+        for (auto* thread : {&traffic_, &coming_and_going_}) {
+            if (thread->joinable()) {
+                thread->join();
+            }
         }
         EXPECT_EQ(failures_, 0u);
     }
@@ -169,12 +169,46 @@ class Connections : public ::testing::Test {
         return true;
     }
 
+    // Connections that come and go, each of which carries both ways, until stop_traffic(); beside others, start_traffic()'s.
+    void start_coming_and_going() {
+        coming_and_going_ = std::thread([this] {
+            sockaddr_in address = server_address(5556);
+            auto* name = reinterpret_cast<sockaddr*>(&address);
+            Fd listener = in_namespace(lab().node("h3"), [] { return new_socket(); });
+            int on = 1;
+            ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+            ASSERT_EQ(::bind(listener.get(), name, sizeof address) | ::listen(listener.get(), 100), 0);
+            in_namespace(lab().node("h1"), [&] {
+                for (; !stop_; came_++) {
+                    Ends ends{new_socket(), Fd()};
+                    bool connected = ::connect(ends.client.get(), name, sizeof address) == 0;
+                    ends.server = connected ? Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)) : Fd();
+                    failures_ += connected && carries(ends.client, ends.server) && carries(ends.server, ends.client) ? 0 : 1;
+                }
+                return 0;
+            });
+        });
+        while (came_ < third) {
+            std::this_thread::sleep_for(1ms);
+        }
+    }
+
+    size_t came() const { return came_; }
+
   private:
+    static sockaddr_in server_address(uint16_t port) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port);
+        ::inet_pton(AF_INET, "10.0.2.3", &address.sin_addr);
+        return address;
+    }
+
     std::unique_ptr<TrafficLab> lab_;
     std::vector<Ends> active_, idle_, half_closed_;
-    std::thread traffic_;
+    std::thread traffic_, coming_and_going_;
     std::atomic<bool> stop_ = false;
-    std::atomic<size_t> rounds_ = 0, failures_ = 0;
+    std::atomic<size_t> rounds_ = 0, came_ = 0, failures_ = 0;
 };
 
 TEST_F(Connections, OfWhichIdleOnesAreNotKnownGoOnAndAreCheckedAgainWhenThoseAreOver) {
@@ -187,6 +221,21 @@ TEST_F(Connections, OfWhichIdleOnesAreNotKnownGoOnAndAreCheckedAgainWhenThoseAre
     close_all();
     EXPECT_TRUE(within(30s, [&] { return checks(); }));
     EXPECT_EQ(unchecked(0), 0u);
+}
+
+// Where packets may have changed connections these are held first, and the others are not.
+TEST_F(Connections, ThatComeAndGoMeanwhileGoOnAndHoldUpTheOthersForLittleTime) {
+    start_traffic();
+    start_coming_and_going();
+    for (int i = 0; i < 2; i++) {
+        size_t before = came();
+        order({"hitless/upgrade", "--from=" + lab().new_software(), "--soak=0"});
+        EXPECT_GT(came(), before + 10);
+        auto history = lab().checked({"ovs-appctl", "hitless/history", "1"});
+        EXPECT_THAT(history, ::testing::HasSubstr("what may change connections held for "));
+    }
+    expect_all_carry();
+    EXPECT_EQ(invalid(), "0");
 }
 
 TEST_F(Connections, OfWhichNothingIsKnownWouldBeInvalidIfTheyWereChecked) {   // else the others would show nothing
