@@ -22,6 +22,9 @@ constexpr uint32_t movable_distance = 1u << 30;
 // 65,535 bytes ahead (unscaled), and an acknowledgement as far behind the other side's number. What is left covers the segment itself.
 constexpr uint32_t near_distance = 16384;
 
+// Within this a tracker has swept all connections: every 20 s, and of many (1/64 of its limit) only a part each 0.2 s.
+constexpr std::chrono::seconds sweep_limit{35};
+
 bool is_near(const TcpNumbers& made, const TcpNumbers& now) {
     return now.original - made.original < near_distance && now.reply - made.reply < near_distance;
 }
@@ -409,6 +412,18 @@ Status Conntrack::readmit(instance::Control& active, const Snapshot& has) {
     append_moves(active.side(), packets);   // those that must be made anew for it are opening or over
     TRY(send_unchecked(active, packets));
     return connections_without_numbers(active.side()) ? Status() : check_->resume(active);
+}
+
+// It is over: a late packet of it finds what it would find had it expired, as it soon will.
+bool Conntrack::harmless_missing(const Entry& missing) const {
+    auto connection = from_entry(missing);
+    return connection.ok() && is_closed(*connection);
+}
+
+std::chrono::seconds Conntrack::refused_for(const Entry& entry) const {
+    auto connection = from_entry(entry);
+    bool translated = connection.ok() && infer_translation(*connection).kind != Translation::Kind::none;
+    return translated ? sweep_limit : std::chrono::seconds();
 }
 
 std::string Conntrack::describe(const Entry& entry) const {

@@ -12,12 +12,17 @@
 // Timeouts. An entry that is made has the full timeout of its state, by the policy of its zone (which is configuration). So it never ends
 // earlier than it would have, but up to that timeout later. docs/architecture.md tells why no other is set.
 //
+// Translations. Up to version 3.1 a connection that has expired keeps its translated address and port until the tracker sweeps, every
+// 20 s, and no command ends it earlier but one that ends all of its zone: until then no other connection can be made with them, nor
+// the same one again, which the instance that was active meanwhile still has.
+//
 // In the hold, all connections are read once more only if packets have passed that may have changed them (PassedLookup): then the
 // connections whose numbers have moved are the only ones that need anything.
 //
 // Costs in the source's main thread about 10 us a connection for a dump [measured], nothing for a load.
 #pragma once
 
+#include <chrono>
 #include <future>
 #include <memory>
 #include <optional>
@@ -57,6 +62,8 @@ class Conntrack : public Kind {
     Result<Snapshot> changed_since(instance::Control& from, Snapshot last) override;
     Status load(instance::Control& to, const Changes& changes) override;
     Status refresh(instance::Control& to) override;
+    bool harmless_missing(const Entry& missing) const override;
+    std::chrono::seconds refused_for(const Entry& entry) const override;
     std::string describe(const Entry& entry) const override;
     // Prepares for what is asked of it when packets wait.
     Status arm(instance::Control& from, instance::Control& to, const Snapshot& source, Snapshot& target) override;

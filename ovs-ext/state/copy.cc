@@ -119,6 +119,7 @@ Snapshot stuck(const Kind& kind, const Copy& before, const Copy& now) {
     size_t harmless = 0;
     Changes then = needed_changes(kind, before.source, before.target, harmless);
     Changes still = needed_changes(kind, now.source, now.target, harmless);
+    std::erase_if(still.add, [&](const Entry& entry) { return kind.harmless_missing(entry); });
     Snapshot entries;
     for (auto changes : {&Changes::add, &Changes::change, &Changes::remove}) {
         std::ranges::copy_if(still.*changes, std::back_inserter(entries), [&](const Entry& entry) {

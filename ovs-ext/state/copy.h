@@ -53,7 +53,7 @@ Result<Copy> copy_kind(Kind& kind, instance::Control& from, instance::Control& t
 Result<CopyReport> delta(Kind& kind, instance::Control& from, instance::Control& to, Copy& copy);
 
 // Entries that differ after the copy 'now', and did so, unchanged, after the one before: they do not go over, or not away. (In a source
-// that changes all the time some entries always differ, but not the same ones: delta() brings them.)
+// that changes all the time some entries always differ, but not the same ones: delta() brings them.) Without those that may be missing.
 Snapshot stuck(const Kind& kind, const Copy& before, const Copy& now);
 
 // Compares without changing anything.

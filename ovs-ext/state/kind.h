@@ -10,6 +10,7 @@
 // Kinds know nothing of packets' ways and of upgrades.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -94,6 +95,19 @@ class Kind {
     virtual bool harmless_extra(const Entry& extra) const {
         (void) extra;
         return false;
+    }
+
+    // Whether an entry that the source has may be missing where the target does not take it: packets fare no worse without. It is
+    // loaded all the same, and counted as a difference.
+    virtual bool harmless_missing(const Entry& missing) const {
+        (void) missing;
+        return false;
+    }
+
+    // For how long the target may refuse 'entry' and take it after all.
+    virtual std::chrono::seconds refused_for(const Entry& entry) const {
+        (void) entry;
+        return {};
     }
 
     // Called once, right before the hold, with the snapshots that a copy has led to: starts in 'to' what must not run while it

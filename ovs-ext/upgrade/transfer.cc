@@ -1,6 +1,8 @@
 // Phases copy and verify, in both directions: the state of the active instance to the other.
 #include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <optional>
 
 #include "ovsdb/conntrack_config.h"
 #include "upgrade/phases.h"
@@ -107,6 +109,34 @@ Status copy_all(Step& step, Side from) {
     return {};
 }
 
+// What does not go over.
+struct Refused {
+    Error error;
+    std::chrono::seconds may_last;
+};
+
+// The time between copies of what is refused: each reads all of the active instance.
+constexpr std::chrono::seconds kRetryAfter{2};
+
+// Copies all kinds once more, and compares with how it went before.
+Result<std::optional<Refused>> copy_again(Step& step, Side from) {
+    auto& pair = step.pair;
+    std::vector<state::Copy> now;
+    TRY(copy_kinds(step, from, now));
+    auto before = std::exchange(pair.copies, std::move(now));
+    for (size_t i = 0; i < pair.kinds.list.size(); i++) {
+        auto& kind = *pair.kinds.list[i];
+        auto stuck = state::stuck(kind, before[i], pair.copies[i]);
+        if (!stuck.empty()) {
+            Error error = make_error("{}: {} entries are not on {} as they are on {}, though they were loaded or removed; try again when "
+                                     "they have ended or changed (hitless/diff lists them); the first: {}", kind.name(), stuck.size(),
+                                     to_string(other(from)), to_string(from), kind.describe(stuck.front()));
+            return std::optional(Refused{error, kind.refused_for(stuck.front())});
+        }
+    }
+    return std::optional<Refused>();
+}
+
 state::TimeoutPolicy to_policy(const std::map<std::string, int64_t>& seconds) {
     state::TimeoutPolicy policy;
     auto set = [&](const char* name, uint32_t& to) {
@@ -204,17 +234,12 @@ Status run_copy(Step& step, Side from) {
 
 Status run_verify(Step& step, Side from) {
     auto& pair = step.pair;
-    std::vector<state::Copy> now;
-    TRY(copy_kinds(step, from, now));
-    auto before = std::exchange(pair.copies, std::move(now));
-    for (size_t i = 0; i < pair.kinds.list.size(); i++) {
-        auto& kind = *pair.kinds.list[i];
-        auto stuck = state::stuck(kind, before[i], pair.copies[i]);
-        if (!stuck.empty()) {
-            return make_error("{}: {} entries are not on {} as they are on {}, though they were loaded or removed; the first: {}",
-                              kind.name(), stuck.size(), to_string(other(from)), to_string(from),
-                              kind.describe(stuck.front()));
+    auto began = std::chrono::steady_clock::now();
+    while (auto refused = TRY(copy_again(step, from))) {
+        if (std::chrono::steady_clock::now() - began >= refused->may_last) {
+            return refused->error;
         }
+        step.stop.wait(kRetryAfter);
     }
     warn_of_connections(step, other(from));
     pair.publish();

@@ -52,10 +52,11 @@ class FakeKind : public Kind {
         return {};
     }
     bool harmless_extra(const Entry& entry) const override { return entry.key == harmless; }
+    bool harmless_missing(const Entry& entry) const override { return entry.key == dispensable; }
     std::string describe(const Entry& entry) const override { return entry.key + "=" + entry.value; }
 
     std::map<std::string, std::string> tables[2];
-    std::string refused, ignored, harmless;
+    std::string refused, ignored, harmless, dispensable;
     std::function<void()> on_load;
     int dumps = 0, loads = 0, refreshes = 0;
 };
@@ -149,6 +150,14 @@ TEST_F(CopyTest, WhatDiffersInTheSameWayAfterTwoCopiesIsStuck) {
     EXPECT_THAT(stuck_after_two(), ElementsAre(Entry{"2", "other"}));   // it does not go
     kind.harmless = "2";
     EXPECT_THAT(stuck_after_two(), testing::IsEmpty());
+    from["2"] = "two";
+    to.erase("2");
+    kind.dispensable = "2";
+    EXPECT_THAT(stuck_after_two(), testing::IsEmpty());
+    EXPECT_EQ(verify(kind, a, b)->missing, 1u);   // which is told all the same
+    to["2"] = "other";
+    EXPECT_THAT(stuck_after_two(), ElementsAre(Entry{"2", "two"}));   // there, but wrong
+    from.erase("2");
     kind.on_load = [&] { from[std::to_string(kind.loads)] = "x"; };   // always another
     from["5"] = "x";
     EXPECT_THAT(stuck_after_two(), testing::IsEmpty());
