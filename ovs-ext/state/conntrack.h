@@ -43,7 +43,7 @@ namespace hitless::state {
 
 struct ConntrackOptions {
     SequenceLookup sequences = {};                              // may be empty; called by any thread
-    // Since a time before the last dump of the instance that is left; asked when packets wait. Empty: that is not known.
+    // Since a time before the last dump of the instance that is left; asked when packets wait. Empty, or an Error: that is not known.
     PassedLookup passed = {};
     TimeoutPolicy timeouts = {};                                // of zones that are not in 'zone_timeouts'
     std::unordered_map<uint16_t, TimeoutPolicy> zone_timeouts = {};
@@ -108,6 +108,8 @@ class Conntrack : public Kind {
 
     const TimeoutPolicy& timeouts(uint16_t zone) const;
     Known& begin_target(Side side);
+    // Empties 'packets'.
+    static Status send(instance::Control& to, std::vector<openflow::PacketOut>& packets);
     Status remove(instance::Control& to, const std::vector<Connection>& connections);
     Status create(instance::Control& to, std::vector<Connection> connections, std::vector<openflow::PacketOut> packets);
     Status keep_alive(instance::Control& to);
