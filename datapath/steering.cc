@@ -112,6 +112,7 @@ class KernelSteering : public Steering {
     void set_word(uint64_t mode, Side side);
     Status begin_halt(uint64_t mode, std::chrono::milliseconds deadline);
     Status hold(uint64_t mode);
+    Status wait_for_deliveries() const;
     bool extend_halt();
 
     SteeringOptions options_;
@@ -268,12 +269,13 @@ Status KernelSteering::begin_halt(uint64_t mode, std::chrono::milliseconds deadl
 
 Status KernelSteering::hold(uint64_t mode) {
     set_word(mode, active_);
-    // A CPU may still be delivering a packet of before to a packet socket; and on the way to B it may be in a queue.
+    return wait_for_deliveries();
+}
+
+// A CPU may still be delivering a packet of before to a packet socket; and on the way to B it may be in a queue.
+Status KernelSteering::wait_for_deliveries() const {
     TRY(wait_for_cpus());
-    if (active_ == Side::B) {
-        TRY(wait_for_softnet(softnet_limit));
-    }
-    return {};
+    return active_ == Side::B ? wait_for_softnet(softnet_limit) : Status();
 }
 
 // Makes sure that the halt does not end by itself any more. False: it has ended. See struct steer_control for the order.
@@ -367,7 +369,7 @@ Status KernelSteering::watch() {
     TRY(context_->programs.moved(true));
     watching_ = true;
     set_word(mode_, active_);
-    return wait_for_cpus();
+    return wait_for_deliveries();
 }
 
 Result<Watched> KernelSteering::watched() {

@@ -151,7 +151,8 @@ class Steering {
     // None: no segment was seen.
     virtual std::optional<LearnedTcp> learned(const TcpDirection& direction) const = 0;
 
-    // Begins to note, while it learns, what watched() tells; from the beginning where it does already. Ends with the release.
+    // Begins to note, while it learns, what watched() tells; from the beginning where it does already. Ends with the release. When it
+    // returns, what is not noted has been accepted by the active side.
     virtual Status watch() = 0;
     virtual Result<Watched> watched() = 0;
     // Of this, 'changes' alone.

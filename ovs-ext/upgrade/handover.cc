@@ -19,6 +19,8 @@ constexpr auto kDrainLimit = 1s;
 constexpr std::chrono::milliseconds kQuietLimit = 200ms, kKeepUpLimit = 3s;
 // A load at which it keeps up has a few hundred packets waiting, of a kilobyte or two in the kernel's count.
 constexpr uint64_t kFewBytes = 1 << 20;
+// To read so many in the hold takes less time than a partial hold.
+constexpr size_t kFewConnections = 300;
 // For a packet of each busy direction to come.
 constexpr auto kLearnMargin = 200ms;
 constexpr auto kThawLimit = 5s;
@@ -128,9 +130,31 @@ Status wait_until_quiet(const datapath::ProcessSockets& sockets, Side side) {
 
 // Packets of connections that are older than this are known for such, and need not be held with those that may change some.
 void wait_until_learned(const Pair& pair) {
-    if (pair.watches_connections) {
+    if (pair.can_watch) {
         std::this_thread::sleep_until(pair.learns_since + datapath::kJustNow + kLearnMargin);
     }
+}
+
+// What passes from now on is known when connections have been read next, unless 'from' has always packets waiting: those that it
+// processes only after that would be unknown.
+Status watch(Pair& pair, Side from) {
+    pair.watched = false;
+    if (pair.can_watch) {
+        TRY(pair.steering->watch());
+        pair.watched = accept_all(pair, from, kQuietLimit).ok();
+    }
+    return {};
+}
+
+size_t index_of_connections(const Pair& pair) {
+    auto conntrack = std::ranges::find_if(pair.kinds.list, [&](const auto& kind) { return kind.get() == pair.kinds.conntrack; });
+    return static_cast<size_t>(conntrack - pair.kinds.list.begin());
+}
+
+// Whether there are many, which may not be any more what they were when they were read last.
+bool have_changed(const Pair& pair) {
+    bool many = pair.copies[index_of_connections(pair)].source.size() > kFewConnections;
+    return pair.can_watch && many && (!pair.watched || pair.steering->changes());
 }
 
 // To read all connections takes an instance long, and once it has been read their state must not change: but only few packets change it.
@@ -139,12 +163,11 @@ Status hold_changes(Step& step, Side from) {
     auto& pair = step.pair;
     TRY(halt_changes(pair));
     FAULT_POINT("hold.changes-held");
-    if (!accept_all(pair, from, kKeepUpLimit)) {
-        return {};   // the hold that follows says why
+    TRY(watch(pair, from));
+    if (!pair.watched) {
+        return {};   // then they are read in the hold
     }
-    TRY(pair.steering->watch());
-    auto conntrack = std::ranges::find_if(pair.kinds.list, [&](const auto& kind) { return kind.get() == pair.kinds.conntrack; });
-    auto i = static_cast<size_t>(conntrack - pair.kinds.list.begin());
+    auto i = index_of_connections(pair);
     TRY(bring_over(step, from, i, false));
     TRY(pair.kinds.conntrack->arm(pair.control(from), pair.control(other(from)), pair.copies[i].source, pair.copies[i].target));
     return wait_until_quiet(pair.sockets(from), from);
@@ -168,7 +191,7 @@ Status run_hold(Step& step, Side from) {
     step.agent(from).on(Verb::halt, [&step, &pair, from]() -> Result<std::string> {
         TRY(cut_off(step, from));
         FAULT_POINT("hold.cut-off");
-        TRY(pair.steering->watch());
+        TRY(watch(pair, from));
         TRY(load_delta(step, from, false));   // what is brought over now need not be in the hold
         TRY(arm(step, from));
         TRY(wait_until_quiet(pair.sockets(from), from));
@@ -176,7 +199,7 @@ Status run_hold(Step& step, Side from) {
             (void) pair.b->process().set_nice(pair.a.started_as().scheduling.nice).ok();   // on a busy host it would take fewer packets than A
         }
         std::string before;
-        if (pair.watches_connections && pair.steering->changes()) {
+        if (have_changed(pair)) {
             TRY(hold_changes(step, from));
             before = fmt::format("what may change connections held for {} us, ",
                                  duration_cast<microseconds>(Clock::now() - pair.halted_at).count());

@@ -115,7 +115,8 @@ struct Pair {
     std::optional<datapath::ProcessSockets> a_sockets, b_sockets;
     int a_receive_buffer_bytes = 0;   // of A's packet sockets before; 0: unknown
     std::chrono::steady_clock::time_point learns_since;
-    bool watches_connections = false;   // Steering::watch() tells what may have changed them
+    bool can_watch = false;   // Steering::watch() tells what may have changed connections
+    bool watched = false;     // it does, since before they were read last
     WindowState windows;
     state::Kinds kinds;
     std::vector<state::Copy> copies;   // by kind, of the last copy

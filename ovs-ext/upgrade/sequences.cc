@@ -45,9 +45,12 @@ state::SequenceLookup learned_sequences(const datapath::Steering& steering) {
     };
 }
 
-state::PassedLookup passed_since_watch(datapath::Steering& steering) {
-    return [&steering]() -> Result<state::Passed> {
-        auto watched = TRY(steering.watched());
+state::PassedLookup passed_since_watch(Pair& pair) {
+    return [&pair]() -> Result<state::Passed> {
+        if (!pair.watched) {
+            return make_error("nobody has watched the packets since connections were read");
+        }
+        auto watched = TRY(pair.steering->watched());
         state::Passed passed{watched.changes, {}};
         for (const auto& [direction, learned] : watched.moved) {
             passed.moved.emplace_back(to_tuple(direction), to_sequence(learned));

@@ -3,6 +3,7 @@
 
 #include "datapath/steering.h"
 #include "state/conntrack_types.h"
+#include "upgrade/pair.h"
 
 namespace hitless::upgrade {
 
@@ -11,7 +12,7 @@ std::array<uint8_t, 16> to_mapped(const state::IpAddress& address, bool v6);
 
 // 'steering' outlives what is returned.
 state::SequenceLookup learned_sequences(const datapath::Steering& steering);
-// Since Steering::watch(). 'steering' outlives what is returned.
-state::PassedLookup passed_since_watch(datapath::Steering& steering);
+// Since connections were read last; an Error where that is not known. 'pair' outlives what is returned.
+state::PassedLookup passed_since_watch(Pair& pair);
 
 }  // namespace hitless::upgrade

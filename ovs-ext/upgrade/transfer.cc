@@ -187,14 +187,13 @@ Result<bool> can_watch_connections(instance::Control& from, const ovsdb::Conntra
 Result<state::KindOptions> kind_options(Pair& pair, Side from) {
     auto client = TRY(ovsdb::Client::connect(TRY(pair.a.database_socket())));   // the operator's: B's is a copy of it
     auto config = TRY(ovsdb::read_conntrack_config(client));
-    pair.watches_connections = TRY(can_watch_connections(pair.control(from), config));
+    pair.can_watch = TRY(can_watch_connections(pair.control(from), config));
+    pair.watched = false;
     state::KindOptions options;
     options.sequence_check = pair.windows.check;
     options.conntrack.copies = pair.windows.copies;
     options.conntrack.sequences = learned_sequences(*pair.steering);
-    if (pair.watches_connections) {
-        options.conntrack.passed = passed_since_watch(*pair.steering);
-    }
+    options.conntrack.passed = passed_since_watch(pair);
     for (const auto& [zone, seconds] : config.zone_timeouts) {
         options.conntrack.zone_timeouts[zone] = to_policy(seconds);
     }

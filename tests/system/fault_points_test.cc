@@ -101,12 +101,12 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
         lab().run({"ovs-appctl", "-t", "ovs-hitlessd", "exit"});
         ASSERT_TRUE(process->wait_end(10s));
     }
-    // Packets that may make connections, a few hundred in a second, until 'enough' is there.
+    // Packets that make connections: a thousand, then a few hundred in a second, until 'enough' is there.
     std::future<ProgramOutput> send_strangers(const std::string& enough) {
         ProgramOptions inside;
         inside.network_namespace = lab().node("h1");
         const std::string loop = "for ((port = 20000; port < 60000; port++)); do [ -e " + enough + " ] && exit; "
-                                 "echo > /dev/udp/10.0.2.3/$port; sleep 0.001; done";
+                                 "echo > /dev/udp/10.0.2.3/$port; ((port > 21000)) && sleep 0.001; done";
         return std::async(std::launch::async, [inside, loop] { return *run_program({"bash", "-c", loop}, inside); });
     }
     // Carries out what comes by the point, until the daemon is dead.
