@@ -67,11 +67,11 @@ Conntrack::LearnedNumbers Conntrack::find_moved(Side side, Passed passed) const 
         return found != passed.moved.end() && found->first == tuple ? found->second : options_.sequences(tuple);
     };
     for (const auto& [tuple, sequence] : passed.moved) {
-        auto same = std::ranges::equal_range(directions_, tuple, {}, &std::pair<Tuple, std::string>::first);
-        for (const auto& [direction, key] : same) {
-            auto copy = copies_->of(side).find(key);
-            if (copy != copies_->of(side).end() && !moved.contains(key)) {
-                add_moved(moved, key, copy->second, lookup);
+        auto at = std::ranges::lower_bound(directions_, tuple, {}, &std::pair<Tuple, std::string>::first);
+        for (; at != directions_.end() && at->first == tuple; ++at) {
+            auto copy = copies_->of(side).find(at->second);
+            if (copy != copies_->of(side).end() && !moved.contains(at->second)) {
+                add_moved(moved, at->second, copy->second, lookup);
             }
         }
     }
