@@ -15,8 +15,12 @@ class SmallHold : public ::testing::Test {
         lab_ = std::make_unique<TrafficLab>();
     }
 
-    // Connections through NAT: to look through them all takes the instances some ten milliseconds of the hold.
+    // Connections through NAT: to look through them all takes the instances some ten milliseconds of the hold, in which they are read
+    // because another zone's may end within 15 s.
     void make_connections() {
+        lab_->vsctl({"--id=@datapath", "create", "Datapath", "datapath_version=0", "--", "set", "Open_vSwitch", ".",
+                     "datapaths:netdev=@datapath"});
+        lab_->vsctl({"add-zone-tp", "netdev", "zone=99", "icmp_first=15"});
         lab_->checked({"nsenter", "--net=" + lab_->node("h2"), "/usr/bin/python3", "-c",
                        "import socket, time\n"
                        "for port in range(20000, 24000):\n"

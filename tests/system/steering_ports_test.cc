@@ -111,7 +111,11 @@ TEST_P(Ports, ThePacketThatHasWaitedLongestIsReleasedFirst) {
     ASSERT_OK(sockets(*a_).drain([&] { return a_->round_trip(); }, 400ms));
     ASSERT_GE(must(steering_->release(Side::B)).held, 2u);
     EXPECT_EQ(next_request(socket), 2);
-    EXPECT_EQ(next_request(socket), 1);
+    int second = next_request(socket);
+    while (second == 2) {   // B floods it to its LOCAL port as long as it does not know the other host
+        second = next_request(socket);
+    }
+    EXPECT_EQ(second, 1);
     ASSERT_OK(toggle(Side::A));
     ASSERT_OK(steering_->detach_all());
 }
