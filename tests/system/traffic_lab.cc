@@ -173,7 +173,9 @@ Json::Value TrafficLab::appctl_json(const Words& arguments) const {
 
 bool TrafficLab::wait_for_phase(const Words& phases) const {
     for (auto end = Clock::now() + 10s; Clock::now() < end;) {
-        auto operation = status()["operation"];
+        // Of the daemon's own socket: for a moment before A is started nobody has its pidfile.
+        auto text = checked({"ovs-appctl", "-t", "ovs-hitlessd", "hitless/status", "--format=json"});
+        auto operation = parse_json(text)["operation"];
         if (operation["result"] == "running" && !operation["phases"].empty()) {
             auto phase = operation["phases"][operation["phases"].size() - 1]["name"].asString();
             if (std::find(phases.begin(), phases.end(), phase) != phases.end()) {

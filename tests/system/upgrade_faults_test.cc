@@ -319,9 +319,20 @@ TEST_F(Faults, ADaemonThatIsKilledWhileAIsRestartedIsFollowedByOneThatCompletesT
     lab().configure({{"probation-ms", "2500"}});
     LabTraffic traffic(lab());
     auto before = lab().snapshot();
+    const pid_t old = lab().switch_pid();
     auto done = lab().appctl_meanwhile(upgrade("0"));
     ASSERT_TRUE(lab().wait_for_phase({"reprogram"}));
-    std::this_thread::sleep_for(700ms);   // A runs again, on probation
+    auto runs_again = [&] {   // and is on probation
+        auto process = Process::from_pidfile(lab().path("run/ovs-vswitchd.pid"));
+        std::string name;
+        std::getline(std::ifstream(process ? fmt::format("/proc/{}/comm", process->pid()) : ""), name);
+        return process && process->pid() != old && name.starts_with("ovs-vswitchd");
+    };
+    for (int i = 0; i < 100 && !runs_again(); i++) {
+        std::this_thread::sleep_for(20ms);
+    }
+    ASSERT_TRUE(runs_again());
+    std::this_thread::sleep_for(200ms);
     kill_daemon();
     (void) done.get();
     start_daemon();
