@@ -68,10 +68,16 @@ static __always_inline __u8 window_scale(const struct tcphdr *tcp, const void *e
     return STEER_TCP_NO_SCALE;
 }
 
+// Of a segment that begins or ends a connection.
+static __always_inline bool is_turn(const struct tcphdr *tcp)
+{
+    return tcp->syn || tcp->fin || tcp->rst;
+}
+
 static __always_inline bool is_settled(const struct steer_passage *passage, const struct tcphdr *tcp, __u64 now)
 {
     return passage && now - passage->seen_ns < STEER_OF_LATE_NS && (__s64) now - passage->unsettled_ns > (__s64) STEER_JUST_NOW_NS &&
-           !(tcp && (tcp->syn || tcp->fin || tcp->rst));
+           !(tcp && is_turn(tcp));
 }
 
 static __always_inline struct steer_passage *passage_of(const struct packet *packet)
@@ -166,7 +172,7 @@ static __always_inline struct lesson learn_segment(const struct packet *packet, 
         .settled = is_settled(known ? &known->passage : 0, tcp, now),
         .another = !known || known->sender != sender,
     };
-    if (!known || tcp->syn || tcp->fin || tcp->rst) {
+    if (!known || is_turn(tcp)) {
         unsettle_other(direction, now);
     }
     struct steer_tcp_state fresh = {
@@ -191,7 +197,7 @@ static __always_inline struct lesson learn_segment(const struct packet *packet, 
         known->flags |= flags;
         known->sender = sender;
         known->passage.seen_ns = now;
-        if (tcp->syn || tcp->fin || tcp->rst) {
+        if (is_turn(tcp)) {
             known->passage.unsettled_ns = now;
         }
     }

@@ -86,8 +86,8 @@ static __always_inline enum packet_kind parse_l4(struct packet *packet, const vo
     return PACKET_IP;
 }
 
-// 'data': the first part of an Ethernet frame, with up to two VLAN tags, from the port 'ifindex'. Fragments, the first one too, are a direction of their own without ports, as is
-// what has IPv6 extension headers.
+// 'data': the first part of an Ethernet frame, with up to two VLAN tags, from the port 'ifindex'. Fragments, the first one too, are a
+// direction of their own without ports, as is what has IPv6 extension headers.
 static __always_inline enum packet_kind parse(struct packet *packet, const void *data, const void *end, __u32 ifindex)
 {
     const struct ethhdr *eth = data;

@@ -99,14 +99,6 @@ Result<MacEntry> to_mac_entry(const Entry& entry) {
     return result;
 }
 
-std::vector<unixctl::Request> Fdb::requests(const instance::Control& from) const {
-    std::vector<unixctl::Request> requests;
-    for (const std::string& bridge : from.bridges()) {
-        requests.push_back({"fdb/show", {bridge}});
-    }
-    return requests;
-}
-
 Result<Snapshot> Fdb::dump(instance::Control& from) {
     Snapshot snapshot;
     for (const std::string& bridge : from.bridges()) {

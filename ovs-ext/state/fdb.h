@@ -38,7 +38,9 @@ class Fdb : public Kind {
   public:
     std::string_view name() const override { return "fdb"; }
     Result<Snapshot> dump(instance::Control& from) override;
-    std::vector<unixctl::Request> requests(const instance::Control& from) const override;
+    std::vector<unixctl::Request> requests(const instance::Control& from) const override {
+        return requests_of_bridges(from, "fdb/show");
+    }
     Status load(instance::Control& to, const Changes& changes) override;
     std::string describe(const Entry& entry) const override;
     // A dynamic entry: no version can remove a single one. It ages out as the source's did, and a packet from its address

@@ -70,4 +70,12 @@ void apply_changes(Snapshot& snapshot, const Changes& changes) {
     }
 }
 
+std::vector<unixctl::Request> requests_of_bridges(const instance::Control& from, const std::string& command) {
+    std::vector<unixctl::Request> requests;
+    for (const std::string& bridge : from.bridges()) {
+        requests.push_back({command, {bridge}});
+    }
+    return requests;
+}
+
 }  // namespace hitless::state

@@ -59,6 +59,9 @@ Changes diff(const Kind& kind, const Snapshot& from, const Snapshot& to);
 // Carries out 'changes' in 'snapshot'. Entries of 'changes' that do not fit (a removal of what is not there) have no effect.
 void apply_changes(Snapshot& snapshot, const Changes& changes);
 
+// 'command' of each bridge of 'from'.
+std::vector<unixctl::Request> requests_of_bridges(const instance::Control& from, const std::string& command);
+
 class Kind {
   public:
     virtual ~Kind() = default;

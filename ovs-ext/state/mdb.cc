@@ -113,14 +113,6 @@ Result<MulticastEntry> to_multicast_entry(const Entry& entry) {
     return result;
 }
 
-std::vector<unixctl::Request> Mdb::requests(const instance::Control& from) const {
-    std::vector<unixctl::Request> requests;
-    for (const std::string& bridge : from.bridges()) {
-        requests.push_back({"mdb/show", {bridge}});
-    }
-    return requests;
-}
-
 Result<Snapshot> Mdb::dump(instance::Control& from) {
     Snapshot snapshot;
     for (const std::string& bridge : from.bridges()) {

@@ -29,7 +29,9 @@ class Mdb : public Kind {
   public:
     std::string_view name() const override { return "mdb"; }
     Result<Snapshot> dump(instance::Control& from) override;
-    std::vector<unixctl::Request> requests(const instance::Control& from) const override;
+    std::vector<unixctl::Request> requests(const instance::Control& from) const override {
+        return requests_of_bridges(from, "mdb/show");
+    }
     Status load(instance::Control& to, const Changes& changes) override;
     std::string describe(const Entry& entry) const override;
     // A router: nothing removes a single one. It goes by itself, and until then gets multicast packets that it does not need.

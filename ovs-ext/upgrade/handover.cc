@@ -105,10 +105,13 @@ Result<std::string> load_delta(Step& step, Side from, bool in_hold) {
 }
 
 // Between this and the release idle times run in 'to' that packets may keep from ending in 'from': it is the last thing before the halt.
-Status arm(Step& step, Side from) {
-    auto& pair = step.pair;
+Status arm(Pair& pair, Side from, size_t i) {
+    return pair.kinds.list[i]->arm(pair.control(from), pair.control(other(from)), pair.copies[i].source, pair.copies[i].target);
+}
+
+Status arm_all(Pair& pair, Side from) {
     for (size_t i = 0; i < pair.kinds.list.size(); i++) {
-        TRY(pair.kinds.list[i]->arm(pair.control(from), pair.control(other(from)), pair.copies[i].source, pair.copies[i].target));
+        TRY(arm(pair, from, i));
     }
     return {};
 }
@@ -146,14 +149,10 @@ Status watch(Pair& pair, Side from) {
     return {};
 }
 
-size_t index_of_connections(const Pair& pair) {
-    auto conntrack = std::ranges::find_if(pair.kinds.list, [&](const auto& kind) { return kind.get() == pair.kinds.conntrack; });
-    return static_cast<size_t>(conntrack - pair.kinds.list.begin());
-}
-
 // Whether there are many, which may not be any more what they were when they were read last.
 bool have_changed(const Pair& pair) {
-    bool many = pair.copies[index_of_connections(pair)].source.size() > kFewConnections;
+    auto connections = pair.copied("conntrack");
+    bool many = connections && pair.copies[*connections].source.size() > kFewConnections;
     return pair.can_watch && many && (!pair.watched || pair.steering->changes());
 }
 
@@ -164,12 +163,12 @@ Status hold_changes(Step& step, Side from) {
     TRY(halt_changes(pair));
     FAULT_POINT("hold.changes-held");
     TRY(watch(pair, from));
-    if (!pair.watched) {
+    auto connections = pair.copied("conntrack");
+    if (!pair.watched || !connections) {
         return {};   // then they are read in the hold
     }
-    auto i = index_of_connections(pair);
-    TRY(bring_over(step, from, i, false));
-    TRY(pair.kinds.conntrack->arm(pair.control(from), pair.control(other(from)), pair.copies[i].source, pair.copies[i].target));
+    TRY(bring_over(step, from, *connections, false));
+    TRY(arm(pair, from, *connections));
     return wait_until_quiet(pair.sockets(from), from);
 }
 
@@ -193,7 +192,7 @@ Status run_hold(Step& step, Side from) {
         FAULT_POINT("hold.cut-off");
         TRY(watch(pair, from));
         TRY(load_delta(step, from, false));   // what is brought over now need not be in the hold
-        TRY(arm(step, from));
+        TRY(arm_all(pair, from));
         TRY(wait_until_quiet(pair.sockets(from), from));
         if (from == Side::A) {
             (void) pair.b->process().set_nice(pair.a.started_as().scheduling.nice).ok();   // on a busy host it would take fewer packets than A

@@ -71,6 +71,15 @@ void Pair::look_after_active() {
     publish();
 }
 
+std::optional<size_t> Pair::copied(std::string_view kind) const {
+    for (size_t i = 0; i < copies.size(); i++) {
+        if (kinds.list[i]->name() == kind) {
+            return i;
+        }
+    }
+    return std::nullopt;
+}
+
 Status Pair::learn() {
     learns_since = std::chrono::steady_clock::now();
     return steering->learn_tcp(true);

@@ -145,6 +145,8 @@ struct Pair {
     instance::ControlPaths a_paths() const;
     instance::ControlPaths b_paths() const;
     std::vector<std::string> bridge_names() const;
+    // The number in 'kinds' and 'copies' of the kind of this name; none: it has not been copied yet.
+    std::optional<size_t> copied(std::string_view kind) const;
 
     // What a later daemon needs, should this one be killed: to be changed before what it tells of is done. Any thread.
     Status change_record(const Places& places, const std::function<void(PairRecord&)>& change);

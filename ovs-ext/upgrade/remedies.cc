@@ -16,12 +16,8 @@ constexpr auto kDrainLimit = 20ms;
 
 // 'side' has its packets back from the other, which had them meanwhile: its windows are old. 'side' does not check them.
 Status readmit_connections(Pair& pair, Side side) {
-    for (size_t i = 0; i < pair.copies.size(); i++) {
-        if (pair.kinds.list[i].get() == pair.kinds.conntrack) {
-            return pair.kinds.conntrack->readmit(pair.control(side), pair.copies[i].source);
-        }
-    }
-    return {};
+    auto connections = pair.copied("conntrack");
+    return connections ? pair.kinds.conntrack->readmit(pair.control(side), pair.copies[*connections].source) : Status();
 }
 
 // What 'side' has taken it may still send: it need not be the packets in which it has failed.

@@ -42,12 +42,8 @@ Status hold_clients(Step& step, Side from) {
 
 // A's flows: as they were copied, or, where an earlier daemon did that, as they are.
 Result<state::Snapshot> flows_of_a(Pair& pair) {
-    for (size_t i = 0; i < pair.copies.size(); i++) {
-        if (pair.kinds.list[i]->name() == "flows") {
-            return pair.copies[i].source;
-        }
-    }
-    return state::Flows().dump(*pair.a_control);
+    auto flows = pair.copied("flows");
+    return flows ? pair.copies[*flows].source : state::Flows().dump(*pair.a_control);
 }
 
 Status freeze_a(Step& step) {

@@ -153,18 +153,16 @@ state::TimeoutPolicy to_policy(const std::map<std::string, int64_t>& seconds) {
 std::set<uint16_t> zones_of_flows(const Pair& pair) {
     constexpr std::string_view mark = "zone=";
     std::set<uint16_t> zones;
-    for (size_t i = 0; i < pair.copies.size(); i++) {
-        const auto& kind = *pair.kinds.list[i];
-        if (kind.name() != "flows") {
-            continue;
-        }
-        for (const auto& entry : pair.copies[i].source) {
-            std::string text = kind.describe(entry);
-            for (size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + mark.size())) {
-                uint16_t zone = 0;
-                if (std::from_chars(text.data() + at + mark.size(), text.data() + text.size(), zone).ec == std::errc()) {
-                    zones.insert(zone);
-                }
+    auto flows = pair.copied("flows");
+    if (!flows) {
+        return zones;
+    }
+    for (const auto& entry : pair.copies[*flows].source) {
+        std::string text = pair.kinds.list[*flows]->describe(entry);
+        for (size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + mark.size())) {
+            uint16_t zone = 0;
+            if (std::from_chars(text.data() + at + mark.size(), text.data() + text.size(), zone).ec == std::errc()) {
+                zones.insert(zone);
             }
         }
     }

@@ -20,13 +20,6 @@ class PartialHaltTest : public SteeringTest {
         ping_all();
         ASSERT_OK(steering_->learn_tcp(true));
     }
-    uint64_t held() {
-        uint64_t packets = 0;
-        for (const auto& member : steering_->bond().members) {
-            packets += member.counters.held;
-        }
-        return packets;
-    }
     std::unique_ptr<Traffic> start_known() { return must(Traffic::start(streams(2000))); }
     std::unique_ptr<Traffic> start_fresh(double packets_per_second = 2000) {
         fresh_port_ += 100;

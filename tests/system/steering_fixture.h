@@ -179,6 +179,15 @@ class SteeringTest : public ::testing::TestWithParam<TcMethod> {
         }
     }
 
+    // Packets that have been held at all ports since attach().
+    uint64_t held() const {
+        uint64_t packets = 0;
+        for (const auto& member : steering_->bond().members) {
+            packets += member.counters.held;
+        }
+        return packets;
+    }
+
     static void expect_intact(Traffic& traffic) {
         auto counts = traffic.stop();
         for (size_t i = 0; i < counts.size(); i++) {
