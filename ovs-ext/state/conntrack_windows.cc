@@ -42,6 +42,7 @@ void Conntrack::packets_wait() {
             moved_ = std::async(unchanged_ ? std::launch::deferred : std::launch::async, [this, side, passed = std::move(passed)] {
                 return unchanged_ ? find_moved(side, *passed) : find_moved(side);
             });
+            break;   // there is one target
         }
     }
 }
