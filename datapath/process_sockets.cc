@@ -116,24 +116,23 @@ uint32_t memory_info(int fd, int which) {
     return info[which];
 }
 
-// Looks every so often, while 'go_on' has no Error.
-Status wait_until(const std::function<bool()>& condition, std::chrono::milliseconds limit, Clock::time_point deadline,
-                  const std::function<Status()>& go_on) {
-    while (!condition()) {
-        if (Clock::now() > deadline) {
-            return make_error("packets are still waiting in the switch's sockets after {} ms", limit.count());
-        }
-        TRY(go_on());
-        std::this_thread::sleep_for(std::chrono::microseconds(50));
-    }
-    return {};
-}
-
 bool is_empty_socket(int fd) { return memory_info(fd, SK_MEMINFO_RMEM_ALLOC) == 0; }
 
 bool is_empty_tap(int fd) {
     pollfd request = {fd, POLLIN, 0};
     return ::poll(&request, 1, 0) == 0 || !(request.revents & POLLIN);
+}
+
+// What is read last in a turn of the main loop is to be seen before that turn comes to its end, for else another one is waited for: for as
+// long as a few turns take, there is no sleep between two looks.
+constexpr auto kLookAllTheTime = std::chrono::milliseconds(3);
+
+void wait_to_look_again(Clock::time_point since) {
+    if (Clock::now() < since + kLookAllTheTime) {
+        std::this_thread::yield();
+    } else {
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
 }
 
 Status set_receive_buffer(int fd, int bytes) {
@@ -308,24 +307,34 @@ Status ProcessSockets::drain(const std::function<Status()>& round_trip, std::chr
                              const std::function<Status()>& go_on) const {
     auto deadline = Clock::now() + limit;
     do {
-        TRY(wait_until([this] { return empty(); }, limit, deadline, go_on));
-        // A packet that was taken from a queue is processed before the main loop gets to its control socket.
-        TRY(round_trip());
+        TRY(accept_all(round_trip, deadline, go_on));
     } while (!empty());
     return {};
 }
 
-Status ProcessSockets::accept_all(const std::function<Status()>& round_trip, std::chrono::milliseconds limit) {
+Status ProcessSockets::accept_all(const std::function<Status()>& round_trip, std::chrono::milliseconds limit) const {
+    return accept_all(round_trip, Clock::now() + limit, [] { return Status(); });
+}
+
+Status ProcessSockets::accept_all(const std::function<Status()>& round_trip, Clock::time_point deadline,
+                                  const std::function<Status()>& go_on) const {
     std::vector<int> sockets, taps;
     std::ranges::transform(packet_, std::back_inserter(sockets), [](const auto& socket) { return socket.fd.get(); });
     std::ranges::transform(tap_, std::back_inserter(taps), [](const Fd& fd) { return fd.get(); });
-    auto all_were_empty = [&] {
+    for (const auto began = Clock::now();;) {
         std::erase_if(sockets, is_empty_socket);
         std::erase_if(taps, is_empty_tap);
-        return sockets.empty() && taps.empty();
-    };
-    TRY(wait_until(all_were_empty, limit, Clock::now() + limit, [] { return Status(); }));
-    return round_trip();
+        auto now = Clock::now();
+        if (now > deadline) {
+            return make_error("packets are still waiting in the switch's sockets after {} ms",
+                              std::chrono::duration_cast<std::chrono::milliseconds>(now - began).count());
+        }
+        if (sockets.empty() && taps.empty()) {
+            return round_trip();   // a packet that was taken from a queue is processed before the main loop gets to its control socket
+        }
+        TRY(go_on());
+        wait_to_look_again(began);
+    }
 }
 
 uint64_t ProcessSockets::dropped() const {

@@ -42,15 +42,14 @@ class ProcessSockets {
     // which the kernel gives a clone of each such packet. Stays when this object, or this process, ends.
     Status ignore_outgoing(bool on);
 
-    // Waits until every packet that was accepted is also processed: all queues empty, then one turn of the process's main
-    // loop (round_trip: a request on its control socket), and still empty. Only for ports polled by the main thread (no
-    // PMD). Error when that takes longer than 'limit', or when 'go_on' has one.
+    // Waits until every packet that had been accepted when this was called is also processed, while more may come: each queue is seen empty
+    // once, then one turn of the process's main loop (round_trip: a request on its control socket). Only for ports polled by the main
+    // thread (no PMD). Error when that takes longer than 'limit'.
+    Status accept_all(const std::function<Status()>& round_trip, std::chrono::milliseconds limit) const;
+
+    // The same in a halt, in which none come from without: all queues are empty afterwards. Error also when 'go_on' has one.
     Status drain(const std::function<Status()>& round_trip, std::chrono::milliseconds limit,
                  const std::function<Status()>& go_on = [] { return Status(); }) const;
-
-    // The same for what had been accepted when this was called, while more comes: each queue is seen empty once. Error when that takes
-    // longer than 'limit'.
-    Status accept_all(const std::function<Status()>& round_trip, std::chrono::milliseconds limit);
 
     // No packet is waiting, in a packet socket or a tap.
     bool empty() const;
@@ -68,6 +67,9 @@ class ProcessSockets {
     size_t taps() const { return tap_.size(); }
 
   private:
+    Status accept_all(const std::function<Status()>& round_trip, std::chrono::steady_clock::time_point deadline,
+                      const std::function<Status()>& go_on) const;
+
     struct PacketSocket {
         Fd fd;
         std::string device;     // to which it is bound
