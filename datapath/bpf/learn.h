@@ -23,10 +23,11 @@ struct {
     __type(value, struct steer_passage);
 } passages SEC(".maps");
 
-// TCP directions of which segments have passed while STEER_WATCH was set, as 'learned' had them after the last one.
+// TCP directions of which segments have passed while STEER_WATCH was set, as 'learned' had them after the last one. What has no room
+// counts as a change of its connection.
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, STEER_LEARNED);
+    __uint(max_entries, STEER_MOVED);
     __uint(map_flags, BPF_F_NO_PREALLOC);
     __type(key, struct steer_direction);
     __type(value, struct steer_tcp_state);

@@ -13,6 +13,7 @@ enum {
     STEER_MAX_PORTS = 1024,     // ports attached at one time
     STEER_STAMPS = 512,         // arrival times kept per port, see struct steer_stamps
     STEER_LEARNED = 262144,     // TCP directions learned at one time
+    STEER_MOVED = 32768,        // of these, such of which segments have passed since connections were read; is read in the hold, whole
     STEER_DIRECTIONS = 262144,  // directions of other protocols known at one time
     STEER_HOSTS = 65536,        // hosts whose port and link-layer header are known at one time
     STEER_PACKET_COST = 1280,   // memory of a held packet besides its bytes: what the kernel keeps with each, and its rounding up
