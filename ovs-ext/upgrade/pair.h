@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/precedence.h"
 #include "control/controllers_plan.h"
 #include "control/dummy_controller.h"
 #include "control/gate.h"
@@ -107,6 +108,7 @@ struct Pair {
     // others do, which asks the kernel of each port, may make packets wait.
     std::timed_mutex steering_mutex;
     std::unique_lock<std::timed_mutex> halt_lock;
+    std::optional<Precedence> precedence;   // while all packets wait
     std::unique_ptr<datapath::Steering> steering;
     std::vector<datapath::Port> ports;
     std::optional<instance::StandbySwitch> b;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <thread>
 
 #include "base/fault.h"
 #include "datapath/links.h"
@@ -20,9 +19,6 @@ using std::chrono::microseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kDummyLimit = 5s;
-// While B decides about the first packet of each flow, it and its CPUs get nothing else to do: with 256 ports, packets were up to 15 ms
-// late for all that [measured].
-constexpr auto kFirstPackets = 50ms;
 
 // Programs that come from now on wait until direct_clients(); those that had come before are served by 'from'.
 Status hold_clients(Step& step, Side from) {
@@ -145,6 +141,10 @@ Status cut_off(Step& step, Side from) {
     return {};
 }
 
+Status await_turn(Pair& pair, Side side, std::chrono::milliseconds limit) {
+    return round_trip(pair, side, limit)();
+}
+
 Status drain(Pair& pair, Side side, std::chrono::milliseconds limit) {
     return pair.sockets(side).drain(round_trip(pair, side, limit), limit);
 }
@@ -176,6 +176,7 @@ Status halt(Pair& pair) {
     if (!pair.halted) {
         begin_halt(pair);
     }
+    pair.precedence.emplace();
     return pair.steering->halt(pair.settings.hold_deadline);
 }
 
@@ -186,6 +187,7 @@ Result<datapath::ReleaseReport> release(Step& step, Side to) {
         lock = std::unique_lock(pair.steering_mutex);
     }
     auto released = pair.steering->release(to);
+    pair.precedence.reset();
     for (auto* control : {&pair.a_control, &pair.b_control}) {
         if (*control) {
             (*control)->forget_asked();   // what was asked in the halt, and not needed, will not be so any more
@@ -234,7 +236,6 @@ Status direct_clients(Step& step, Side side) {
 
 Status settle_at_b(Step& step) {
     auto& pair = step.pair;
-    std::this_thread::sleep_for(kFirstPackets);
     if (!pair.b_controllers) {
         TRY(activate_controllers(pair));
     }

@@ -17,6 +17,9 @@ Status cut_off(Step& step, Side from);
 // What that changes on the host where A is cut off, and what was there before; for the journal, before it happens.
 std::map<std::string, std::string> changes_of_cut_off(const Pair& pair, const Places& places);
 
+// Returns when the main loop of 'side' comes to the end of a turn, and is about to look at all ports anew.
+Status await_turn(Pair& pair, Side side, std::chrono::milliseconds limit);
+
 // Waits until 'side', whose sockets are known, has processed all that it has taken: ProcessSockets::drain().
 Status drain(Pair& pair, Side side, std::chrono::milliseconds limit);
 

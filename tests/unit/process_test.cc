@@ -1,4 +1,4 @@
-// That programs are started as they are to be.
+// That programs are started as they are to be, and threads go before others.
 #include "base/process.h"
 
 #include <gtest/gtest.h>
@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #include <future>
+#include <memory>
 #include <thread>
+
+#include "base/precedence.h"
 
 namespace hitless {
 namespace {
@@ -28,6 +31,19 @@ TEST(Process, ProgramsAreAsNiceAsTheyAreToBeAndOnTheirCpus) {
     EXPECT_EQ(*nice, std::to_string(ours->nice + 3) + "\n");
     EXPECT_EQ(*cpus, "1\n");
     EXPECT_EQ(*self->scheduling(), *ours) << "it is the program's alone";
+}
+
+// Also where it ends in another thread.
+TEST(Precedence, AThreadGoesFirstWhileItLasts) {
+    if (::geteuid()) {
+        GTEST_SKIP() << "only root can be less nice";
+    }
+    auto niceness = [] { return ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid())); };
+    int before = niceness();
+    auto precedence = std::make_unique<Precedence>();
+    EXPECT_EQ(niceness(), -20);
+    std::thread([&] { precedence.reset(); }).join();
+    EXPECT_EQ(niceness(), before);
 }
 
 TEST(Process, BelongsToAUserAsWhomItCanAct) {
