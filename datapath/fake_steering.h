@@ -104,6 +104,8 @@ class FakeSteering : public Steering {
 
     std::optional<LearnedTcp> learned(const TcpDirection&) const override { return std::nullopt; }
 
+    Result<uint64_t> delivered() const override { return uint64_t{0}; }
+
     // What watched() returns.
     Watched passed;
 

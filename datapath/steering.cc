@@ -100,6 +100,7 @@ class KernelSteering : public Steering {
     std::optional<LearnedTcp> learned(const TcpDirection& direction) const override {
         return context_ ? context_->programs.learned(direction) : std::nullopt;
     }
+    Result<uint64_t> delivered() const override;
     Status watch() override;
     Result<Watched> watched() override;
     uint64_t changes() const override { return context_ ? context_->programs.changes() : 0; }
@@ -355,6 +356,19 @@ Status KernelSteering::learn_tcp(bool on) {
     learning_ = on;
     set_word(STEER_DIRECT, active_);
     return {};
+}
+
+Result<uint64_t> KernelSteering::delivered() const {
+    if (!context_) {
+        return make_error("steering: is not attached");
+    }
+    TRY(wait_for_deliveries());
+    uint64_t packets = 0;
+    for (const auto& port : ports_) {
+        steer_counters c = context_->programs.read_counters(port->index());
+        packets += active_ == Side::B ? c.to_b : c.to_a;
+    }
+    return packets;
 }
 
 Status KernelSteering::watch() {

@@ -151,6 +151,10 @@ class Steering {
     // None: no segment was seen.
     virtual std::optional<LearnedTcp> learned(const TcpDirection& direction) const = 0;
 
+    // Waits until what was on its way to the active instance has come to it, and returns how many packets have come to it since ports were
+    // attached. In a halt, none but those that B sends to itself: at one end of a veth whose other end is a port, too.
+    virtual Result<uint64_t> delivered() const = 0;
+
     // Begins to note, while it learns, what watched() tells; from the beginning where it does already. Ends with the release. When it
     // returns, what is not noted has been accepted by the active side.
     virtual Status watch() = 0;

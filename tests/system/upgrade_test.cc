@@ -376,5 +376,20 @@ TEST_F(Upgrade, MovesSeveralBridgesAtOnce) {
     expect_nothing_lost(traffic.stop());
 }
 
+// In a hold, too, B sends itself what has to go by the veth: it is drained only when that has come out at the other end.
+TEST_F(Upgrade, LosesNothingBetweenBridgesThatAVethJoins) {
+    make_lab({"--bridges", "2"});
+    lab().checked({"ip", "link", "add", "joint1", "up", "type", "veth", "peer", "joint2"});
+    lab().checked({"ip", "link", "set", "joint2", "up"});
+    lab().vsctl({"add-port", "br1", "joint1", "--", "add-port", "br2", "joint2"});
+    lab().checked({"nsenter", "--net=" + lab().node("b2a"), "ip", "address", "add", "10.1.0.9/24", "dev", "eth0"});
+    LabTraffic traffic(lab(), {"from=" + lab().node("b1a") + ",to=" + lab().node("b2a") + ",src=10.1.0.1,dst=10.1.0.9,both,flows=10"});
+    for (int i = 0; i < 5; i++) {
+        order({"hitless/failover", "--from=" + lab().new_software()});
+        order({"hitless/return"});
+    }
+    expect_nothing_lost(traffic.stop());
+}
+
 }  // namespace
 }  // namespace hitless::test
