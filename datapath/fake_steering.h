@@ -104,7 +104,8 @@ class FakeSteering : public Steering {
 
     std::optional<LearnedTcp> learned(const TcpDirection&) const override { return std::nullopt; }
 
-    Result<uint64_t> delivered() const override { return uint64_t{0}; }
+    uint64_t delivered() const override { return 0; }
+    Status wait_for_deliveries() const override { return {}; }
 
     // What watched() returns.
     Watched passed;

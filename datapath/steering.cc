@@ -100,7 +100,8 @@ class KernelSteering : public Steering {
     std::optional<LearnedTcp> learned(const TcpDirection& direction) const override {
         return context_ ? context_->programs.learned(direction) : std::nullopt;
     }
-    Result<uint64_t> delivered() const override;
+    uint64_t delivered() const override;
+    Status wait_for_deliveries() const override;
     Status watch() override;
     Result<Watched> watched() override;
     uint64_t changes() const override { return context_ ? context_->programs.changes() : 0; }
@@ -113,7 +114,6 @@ class KernelSteering : public Steering {
     void set_word(uint64_t mode, Side side);
     Status begin_halt(uint64_t mode, std::chrono::milliseconds deadline);
     Status hold(uint64_t mode);
-    Status wait_for_deliveries() const;
     bool extend_halt();
 
     SteeringOptions options_;
@@ -358,11 +358,7 @@ Status KernelSteering::learn_tcp(bool on) {
     return {};
 }
 
-Result<uint64_t> KernelSteering::delivered() const {
-    if (!context_) {
-        return make_error("steering: is not attached");
-    }
-    TRY(wait_for_deliveries());
+uint64_t KernelSteering::delivered() const {
     uint64_t packets = 0;
     for (const auto& port : ports_) {
         steer_counters c = context_->programs.read_counters(port->index());

@@ -151,9 +151,11 @@ class Steering {
     // None: no segment was seen.
     virtual std::optional<LearnedTcp> learned(const TcpDirection& direction) const = 0;
 
-    // Waits until what was on its way to the active instance has come to it, and returns how many packets have come to it since ports were
-    // attached. In a halt, none but those that B sends to itself: at one end of a veth whose other end is a port, too.
-    virtual Result<uint64_t> delivered() const = 0;
+    // How many packets have been given to the active instance since ports were attached. In a halt they become no more, but for those that
+    // B sends to itself: at one end of a veth whose other end is a port, too.
+    virtual uint64_t delivered() const = 0;
+    // Until what was on its way to the active instance has come to it, as a halt does.
+    virtual Status wait_for_deliveries() const = 0;
 
     // Begins to note, while it learns, what watched() tells; from the beginning where it does already. Ends with the release. When it
     // returns, what is not noted has been accepted by the active side.

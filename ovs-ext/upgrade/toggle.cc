@@ -88,9 +88,10 @@ Status drain(Pair& pair, Side side, const std::function<Status()>& round_trip, s
         return pair.sockets(side).drain(round_trip, limit, go_on);
     }
     auto deadline = Clock::now() + limit;
-    for (uint64_t before = TRY(pair.steering->delivered());;) {
+    for (uint64_t before = pair.steering->delivered();;) {
         TRY(pair.sockets(side).drain(round_trip, limit, go_on));
-        uint64_t now = TRY(pair.steering->delivered());
+        TRY(pair.steering->wait_for_deliveries());
+        uint64_t now = pair.steering->delivered();
         if (now == std::exchange(before, now)) {
             return {};
         }
