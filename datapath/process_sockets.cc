@@ -127,6 +127,8 @@ bool is_empty_tap(int fd) {
 // long as a few turns take, there is no sleep between two looks.
 constexpr auto kLookAllTheTime = std::chrono::milliseconds(3);
 
+constexpr auto kFitLimit = std::chrono::milliseconds(200);
+
 void wait_to_look_again(Clock::time_point since) {
     if (Clock::now() < since + kLookAllTheTime) {
         std::this_thread::yield();
@@ -239,10 +241,16 @@ int ProcessSockets::receive_buffer_bytes() const {
 }
 
 Status ProcessSockets::reduce_receive_buffers(int bytes) {
+    const auto deadline = Clock::now() + kFitLimit;
     for (const auto& [fd, device] : packet_) {
-        if (socket_option(fd.get(), SO_RCVBUF) > bytes) {
-            TRY(set_receive_buffer(fd.get(), bytes));
+        if (socket_option(fd.get(), SO_RCVBUF) <= bytes) {
+            continue;
         }
+        // What comes to a buffer that has more in it than it may have is lost.
+        while (memory_info(fd.get(), SK_MEMINFO_RMEM_ALLOC) > static_cast<uint32_t>(bytes) / 2 && Clock::now() < deadline) {
+            std::this_thread::sleep_for(std::chrono::microseconds(200));
+        }
+        TRY(set_receive_buffer(fd.get(), bytes));
     }
     return {};
 }
@@ -344,6 +352,17 @@ uint64_t ProcessSockets::dropped() const {
         packets += memory_info(fd.get(), SK_MEMINFO_DROPS);
     }
     return packets;
+}
+
+Result<RoomForStalls> RoomForStalls::open(pid_t pid) { return RoomForStalls(TRY(ProcessSockets::open(pid))); }
+
+RoomForStalls::RoomForStalls(ProcessSockets sockets)
+    : sockets_(std::make_unique<ProcessSockets>(std::move(sockets))), bytes_before_(sockets_->receive_buffer_bytes()) {}
+
+RoomForStalls::~RoomForStalls() {
+    if (sockets_) {
+        (void) sockets_->reduce_receive_buffers(bytes_before_).ok();   // fails where the process has ended
+    }
 }
 
 Result<size_t> shutdown_sessions(pid_t pid, std::span<const SocketAddress> controllers) {

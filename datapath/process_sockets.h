@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,7 +29,7 @@ class ProcessSockets {
 
     // The largest receive buffer of the packet sockets, in the kernel's count; 0 when there are none.
     int receive_buffer_bytes() const;
-    // Puts buffers that are larger than 'bytes' back to that.
+    // Puts buffers that are larger than 'bytes' back to that: each when what waits in it takes no more than half of that, or after 200 ms.
     Status reduce_receive_buffers(int bytes);
 
     // Keeps from the process what the kernel says of the devices that a Steering with 'prefix' makes. For each such notice vswitchd
@@ -77,6 +78,27 @@ class ProcessSockets {
     std::vector<PacketSocket> packet_;
     std::vector<Fd> tap_;
     std::vector<Fd> notices_;
+};
+
+// Room for what comes while a process is asked much: the receive buffers of its packet sockets are enlarged. When this object ends they
+// are what they were, unless keep() was called.
+class RoomForStalls {
+  public:
+    static Result<RoomForStalls> open(pid_t pid);   // changes nothing yet
+    RoomForStalls(RoomForStalls&& other) noexcept = default;
+    ~RoomForStalls();
+
+    Status make(int bytes) { return sockets_->enlarge_receive_buffers(bytes); }
+    void keep() { sockets_.reset(); }
+
+    // Of the largest buffer.
+    int bytes_before() const { return bytes_before_; }
+
+  private:
+    explicit RoomForStalls(ProcessSockets sockets);
+
+    std::unique_ptr<ProcessSockets> sockets_;   // null: moved from, or the buffers are kept
+    int bytes_before_;
 };
 
 struct SocketAddress {

@@ -95,6 +95,7 @@ Status SwitchSite::end_unfinished_operation() {
         return {};
     }
     if (!newest.front().ended) {
+        restore_host_changes(newest.front());
         auto ending = end_with_a(to_interrupted(newest.front(), false));
         if (!std::exchange(unfinished_, std::nullopt)) {   // else restore() has done that, and failed later
             TRY(journal->resume(newest.front().number));

@@ -44,8 +44,6 @@ Status run_retire(Step& step) {
     }
     FAULT_POINT("retire.detached");
     pair.a_sockets.reset();
-    bool asked_more = pair.windows.check->suspended(Side::A);   // by UncheckedConnections
-    note(put_sockets_back(pair.a.process().pid(), asked_more ? 0 : pair.a_receive_buffer_bytes));
     pair.b_sockets.reset();
     pair.b_control.reset();
     pair.a_control.reset();
@@ -64,6 +62,9 @@ Status run_retire(Step& step) {
     FAULT_POINT("retire.namespace-removed");
     pair.host_settings = {};
     FAULT_POINT("retire.settings-back");
+    // No sooner: the end of B, and of its namespace, takes A from the processor.
+    bool asked_more = pair.windows.check->suspended(Side::A);   // by UncheckedConnections
+    note(put_sockets_back(pair.a.process().pid(), asked_more ? 0 : pair.a_receive_buffer_bytes));
     note(remove_directory(step.places.staging()));
     note(remove_directory(step.places.own()));   // last: by it a pair is known
     note(step.journal.set_instance(Side::B, {}));

@@ -179,11 +179,6 @@ Status run_standby(Step& step) {
     auto& pair = step.pair;
     auto operators_socket = TRY(pair.a.database_socket());
     pair.ports = steered_ports(pair.config);
-    // First of all: from here on A's main thread may stall by what is asked of it.
-    if (!pair.a_receive_buffer_bytes) {   // else they are still as they were in an upgrade before
-        pair.a_receive_buffer_bytes = TRY(datapath::ProcessSockets::open(pair.a.process().pid())).receive_buffer_bytes();
-    }
-    TRY(step.journal.add_host_change(kReceiveBuffers, std::to_string(pair.a_receive_buffer_bytes)));
     TRY(begin_record(step));
     FAULT_POINT("standby.record");
     TRY(pair.open_sockets(Side::A));

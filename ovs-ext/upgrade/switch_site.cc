@@ -194,6 +194,14 @@ Status SwitchSite::preflight(const Update& update) {
         TRY(give_to_a());   // whose operation begin() has ended
     }
     auto judgement = TRY(judge(a, places_));
+    auto settings = TRY(journal_->config());
+    std::lock_guard examination(examination_mutex_);
+    // From here on A's main thread may stall by what is asked of it.
+    auto room = TRY(datapath::RoomForStalls::open(a.process().pid()));
+    int buffer_bytes = unchecked_ ? kept_buffer_bytes_ : room.bytes_before();
+    TRY(journal_->add_host_change(kReceiveBuffers, std::to_string(buffer_bytes)));
+    TRY(room.make(settings.receive_buffer_bytes));
+    FAULT_POINT("preflight.room");
     TRY(add_state(a, judgement, places_));
     for (const auto& warning : judgement.findings.warnings) {
         (void) journal_->warning(warning).ok();
@@ -204,7 +212,8 @@ Status SwitchSite::preflight(const Update& update) {
     pair->a_version = TRY(instance::version_of(pair->a.running_image()));
     pair->config = std::move(judgement.config);
     pair->controllers = std::move(judgement.controllers);
-    pair->settings = TRY(journal_->config());
+    pair->settings = settings;
+    pair->a_receive_buffer_bytes = buffer_bytes;
     pair->publish();
     update([&](Summary& summary) { summary.from_version = pair->a_version; });
     TRY(journal_->set_instance(Side::A, {"active", pair->a.process().pid(), pair->a_version,
@@ -213,11 +222,11 @@ Status SwitchSite::preflight(const Update& update) {
     pair->let_in = std::move(let_in_);
     if (unchecked_) {
         pair->windows = unchecked_->give_up();
-        pair->a_receive_buffer_bytes = kept_buffer_bytes_;
         unchecked_.reset();
         pair->publish();
     }
     pair_ = std::move(pair);
+    room.keep();
     return {};
 }
 
@@ -456,6 +465,9 @@ Result<CheckReport> SwitchSite::check(const Request& request) {
     auto a = TRY(find_a());
     auto judgement = TRY(judge(a, places_));
     if (is_active(a)) {
+        std::lock_guard examination(examination_mutex_);
+        auto room = TRY(datapath::RoomForStalls::open(a.process().pid()));
+        TRY(room.make(TRY(TRY(journal())->config()).receive_buffer_bytes));
         TRY(add_state(a, judgement, places_));
     }
     CheckReport report;

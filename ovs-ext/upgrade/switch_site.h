@@ -106,6 +106,7 @@ class SwitchSite : public Site, public Inspector {
     // hitless/diff asks the instances much: not while packets wait for them.
     std::atomic<bool> blackout_ = false;
     std::mutex diff_mutex_;
+    std::mutex examination_mutex_;   // of A's receive buffers, from when they are looked at until they are as they are to be
     std::atomic<bool> given_up_ = false;
     std::mutex version_mutex_;
     std::pair<pid_t, std::string> known_version_;   // of the idle switch's process

@@ -254,6 +254,23 @@ TEST_F(Faults, TheSocketsOfAAreAsTheyWereWhateverBecomesOfTheUpgrade) {
     EXPECT_TRUE(is_told_of_our_devices());
 }
 
+TEST_F(Faults, AHasRoomForPacketsWheneverItIsAskedMuch) {
+    make_lab();
+    auto before = receive_buffers();
+    ASSERT_EQ(lab().appctl({"hitless/check"}).exit_status, 0);
+    EXPECT_EQ(receive_buffers(), before);
+    wait_at("preflight.room");
+    auto done = lab().appctl_meanwhile(upgrade("0"));
+    EXPECT_TRUE(comes_to_the_point());
+    EXPECT_NE(receive_buffers(), before);
+    kill_daemon();
+    (void) done.get();
+    start_daemon();
+    ASSERT_TRUE(comes_to_rest("idle"));
+    EXPECT_EQ(receive_buffers(), before);
+    EXPECT_THAT(lab().appctl({"hitless/history", "1"}).standard_output, HasSubstr(" failed "));
+}
+
 TEST_F(Faults, ADaemonThatIsKilledWhileAForwardsIsClearedUpAfterByTheNext) {
     make_lab();
     auto buffers = receive_buffers();
