@@ -75,6 +75,8 @@ class FakeSteering : public Steering {
         });
     }
 
+    Result<bool> settle() override { return true; }
+
     // What hold_fill() returns.
     double fill = 0;
 
@@ -103,9 +105,6 @@ class FakeSteering : public Steering {
     }
 
     std::optional<LearnedTcp> learned(const TcpDirection&) const override { return std::nullopt; }
-
-    uint64_t delivered() const override { return 0; }
-    Status wait_for_deliveries() const override { return {}; }
 
     // What watched() returns.
     Watched passed;

@@ -73,7 +73,6 @@ Hold::Moved Hold::give_on(uint32_t limit) {
             if (errno == EINTR) {
                 continue;
             }
-            moved.empty = true;
             break;
         }
         moved.bytes += static_cast<size_t>(size) - virtio_header;

@@ -24,9 +24,8 @@ class Hold {
         uint32_t packets = 0;       // given on
         uint32_t failed = 0;        // taken out, but refused by the kernel on the way in
         uint64_t bytes = 0;         // of all that was taken out
-        bool empty = false;         // there was no further packet
     };
-    // Takes out up to 'limit' packets, in order, and writes each back to the tap, at whose ingress the program hold_in gives
+    // Takes out the packets that there are, up to 'limit', in order, and writes each back to the tap, at whose ingress the program hold_in gives
     // it to the active side.
     Moved give_on(uint32_t limit);
 

@@ -311,20 +311,7 @@ uint64_t ProcessSockets::waiting_bytes() const {
     return bytes;
 }
 
-Status ProcessSockets::drain(const std::function<Status()>& round_trip, std::chrono::milliseconds limit,
-                             const std::function<Status()>& go_on) const {
-    auto deadline = Clock::now() + limit;
-    do {
-        TRY(accept_all(round_trip, deadline, go_on));
-    } while (!empty());
-    return {};
-}
-
-Status ProcessSockets::accept_all(const std::function<Status()>& round_trip, std::chrono::milliseconds limit) const {
-    return accept_all(round_trip, Clock::now() + limit, [] { return Status(); });
-}
-
-Status ProcessSockets::accept_all(const std::function<Status()>& round_trip, Clock::time_point deadline,
+Status ProcessSockets::accept_all(const std::function<Status()>& round_trip, std::chrono::milliseconds limit,
                                   const std::function<Status()>& go_on) const {
     std::vector<int> sockets, taps;
     std::ranges::transform(packet_, std::back_inserter(sockets), [](const auto& socket) { return socket.fd.get(); });
@@ -333,7 +320,7 @@ Status ProcessSockets::accept_all(const std::function<Status()>& round_trip, Clo
         std::erase_if(sockets, is_empty_socket);
         std::erase_if(taps, is_empty_tap);
         auto now = Clock::now();
-        if (now > deadline) {
+        if (now > began + limit) {
             return make_error("packets are still waiting in the switch's sockets after {} ms",
                               std::chrono::duration_cast<std::chrono::milliseconds>(now - began).count());
         }

@@ -44,13 +44,10 @@ class ProcessSockets {
     Status ignore_outgoing(bool on);
 
     // Waits until every packet that had been accepted when this was called is also processed, while more may come: each queue is seen empty
-    // once, then one turn of the process's main loop (round_trip: a request on its control socket). Only for ports polled by the main
-    // thread (no PMD). Error when that takes longer than 'limit'.
-    Status accept_all(const std::function<Status()>& round_trip, std::chrono::milliseconds limit) const;
-
-    // The same in a halt, in which none come from without: all queues are empty afterwards. Error also when 'go_on' has one.
-    Status drain(const std::function<Status()>& round_trip, std::chrono::milliseconds limit,
-                 const std::function<Status()>& go_on = [] { return Status(); }) const;
+    // once, then one turn of the process's main loop (round_trip: a request on its control socket). In a halt, in which none come, it is
+    // drained then. Only for ports polled by the main thread (no PMD). Error when that takes longer than 'limit', or when 'go_on' has one.
+    Status accept_all(const std::function<Status()>& round_trip, std::chrono::milliseconds limit,
+                      const std::function<Status()>& go_on = [] { return Status(); }) const;
 
     // No packet is waiting, in a packet socket or a tap.
     bool empty() const;
@@ -68,9 +65,6 @@ class ProcessSockets {
     size_t taps() const { return tap_.size(); }
 
   private:
-    Status accept_all(const std::function<Status()>& round_trip, std::chrono::steady_clock::time_point deadline,
-                      const std::function<Status()>& go_on) const;
-
     struct PacketSocket {
         Fd fd;
         std::string device;     // to which it is bound

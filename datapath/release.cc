@@ -110,14 +110,15 @@ bool Release::turn() {
     bool waiting = false;
     for (auto& progress : ports_) {
         // Most ports hold nothing: no system call for them.
-        if (progress.released == context_.programs.held(progress.port->index())) {
+        uint64_t held = context_.programs.held(progress.port->index());
+        if (progress.released == held) {
             continue;
         }
         if (!may_give(progress)) {
             waiting = true;
             continue;
         }
-        auto moved = progress.port->hold().give_on(batch);
+        auto moved = progress.port->hold().give_on(static_cast<uint32_t>(std::min<uint64_t>(batch, held - progress.released)));
         report_.dropped += moved.failed;
         if (uint64_t packets = moved.packets + moved.failed) {
             publish(progress, moved);

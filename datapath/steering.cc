@@ -91,6 +91,7 @@ class KernelSteering : public Steering {
     Status add_port(const Port& port) override;
     Status remove_port(const std::string& name) override;
     Status halt(std::chrono::milliseconds deadline) override;
+    Result<bool> settle() override;
     Status halt_changes(std::chrono::milliseconds deadline) override;
     double hold_fill() const override;
     void set_receiver(Side side, HasRoom has_room) override { receivers_[side] = std::move(has_room); }
@@ -100,8 +101,6 @@ class KernelSteering : public Steering {
     std::optional<LearnedTcp> learned(const TcpDirection& direction) const override {
         return context_ ? context_->programs.learned(direction) : std::nullopt;
     }
-    uint64_t delivered() const override;
-    Status wait_for_deliveries() const override;
     Status watch() override;
     Result<Watched> watched() override;
     uint64_t changes() const override { return context_ ? context_->programs.changes() : 0; }
@@ -114,6 +113,8 @@ class KernelSteering : public Steering {
     void set_word(uint64_t mode, Side side);
     Status begin_halt(uint64_t mode, std::chrono::milliseconds deadline);
     Status hold(uint64_t mode);
+    Status wait_for_deliveries() const;
+    uint64_t given_to_b() const;
     bool extend_halt();
 
     SteeringOptions options_;
@@ -122,6 +123,8 @@ class KernelSteering : public Steering {
     Side active_ = Side::A;
     uint64_t mode_ = STEER_DIRECT;
     bool halted_ = false, learning_ = false, watching_ = false;
+    bool settled_ = false;          // in the halt: what B has sent has gone out
+    uint64_t given_to_b_ = 0;       // packets, when the halt began or was settled last
     Fd sender_;   // opened when first needed
     Clock::time_point halted_at_, deadline_;
     std::map<Side, HasRoom> receivers_;
@@ -269,14 +272,40 @@ Status KernelSteering::begin_halt(uint64_t mode, std::chrono::milliseconds deadl
 }
 
 Status KernelSteering::hold(uint64_t mode) {
+    settled_ = false;
     set_word(mode, active_);
-    return wait_for_deliveries();
+    TRY(wait_for_deliveries());
+    given_to_b_ = given_to_b();
+    return {};
 }
 
 // A CPU may still be delivering a packet of before to a packet socket; and on the way to B it may be in a queue.
 Status KernelSteering::wait_for_deliveries() const {
     TRY(wait_for_cpus());
     return active_ == Side::B ? wait_for_softnet(softnet_limit) : Status();
+}
+
+uint64_t KernelSteering::given_to_b() const {
+    uint64_t packets = 0;
+    for (const auto& port : ports_) {
+        packets += context_->programs.read_counters(port->index()).to_b;
+    }
+    return packets;
+}
+
+Result<bool> KernelSteering::settle() {
+    if (!halted_) {
+        return make_error("settling: there is no halt");
+    }
+    if (active_ == Side::B) {
+        TRY(wait_for_softnet(softnet_limit));
+    }
+    if (Clock::now() >= deadline_) {
+        return true;   // packets pass again: the release tells
+    }
+    auto given = given_to_b();
+    settled_ = std::exchange(given_to_b_, given) == given;
+    return settled_;
 }
 
 // Makes sure that the halt does not end by itself any more. False: it has ended. See struct steer_control for the order.
@@ -306,7 +335,7 @@ Result<ReleaseReport> KernelSteering::release(Side to) {
     }
     bool in_time = extend_halt();
     Side target = in_time ? to : active_;
-    if (target != active_ && active_ == Side::B) {
+    if (target != active_ && active_ == Side::B && !settled_) {
         // B's last output may be in a queue between its leg's ends: the gate must not close before it.
         TRY(wait_for_softnet(softnet_limit));
     }
@@ -356,15 +385,6 @@ Status KernelSteering::learn_tcp(bool on) {
     learning_ = on;
     set_word(STEER_DIRECT, active_);
     return {};
-}
-
-uint64_t KernelSteering::delivered() const {
-    uint64_t packets = 0;
-    for (const auto& port : ports_) {
-        steer_counters c = context_->programs.read_counters(port->index());
-        packets += active_ == Side::B ? c.to_b : c.to_a;
-    }
-    return packets;
 }
 
 Status KernelSteering::watch() {

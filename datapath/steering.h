@@ -129,6 +129,11 @@ class Steering {
     // others go on to the active side. The deadline is that of the halt, too.
     virtual Status halt_changes(std::chrono::milliseconds deadline) = 0;
 
+    // In a halt, when the active side is drained: waits until what it has sent has gone out. False: of that something has come back to it (B
+    // has sent it at one end of a veth whose other end is a port, too), and it is to be drained once more. A release right after that does
+    // not wait for the same itself. True after the halt's deadline, too, of which the release tells.
+    virtual Result<bool> settle() = 0;
+
     // Of what is free for held packets, how much is used, from 0 to 1: of the memory of all ports, or of the fullest port's queue,
     // whichever is nearer to its end. Beyond 1 packets are lost, and counted.
     virtual double hold_fill() const = 0;
@@ -150,12 +155,6 @@ class Steering {
     virtual Status learn_tcp(bool on) = 0;
     // None: no segment was seen.
     virtual std::optional<LearnedTcp> learned(const TcpDirection& direction) const = 0;
-
-    // How many packets have been given to the active instance since ports were attached. In a halt they become no more, but for those that
-    // B sends to itself: at one end of a veth whose other end is a port, too.
-    virtual uint64_t delivered() const = 0;
-    // Until what was on its way to the active instance has come to it, as a halt does.
-    virtual Status wait_for_deliveries() const = 0;
 
     // Begins to note, while it learns, what watched() tells; from the beginning where it does already. Ends with the release. When it
     // returns, what is not noted has been accepted by the active side.

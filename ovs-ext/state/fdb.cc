@@ -21,6 +21,30 @@ Result<std::vector<MacEntry>> show(instance::Control& control, const std::string
     return parse_fdb(bridge, TRY(control.call("fdb/show", {bridge})));
 }
 
+Result<Snapshot> show_all(instance::Control& from) {
+    Snapshot snapshot;
+    for (const std::string& bridge : from.bridges()) {
+        for (const MacEntry& entry : TRY(show(from, bridge))) {
+            snapshot.push_back(to_entry(entry));
+        }
+    }
+    sort_by_key(snapshot);
+    return snapshot;
+}
+
+// None: the version does not count.
+Result<Fdb::Counts> read_counts(instance::Control& from) {
+    std::vector<std::string> counts;
+    for (const std::string& bridge : from.bridges()) {
+        auto told = from.call("fdb/stats-show", {bridge});
+        if (!told && is_unknown_command(told.error())) {
+            return Fdb::Counts();
+        }
+        counts.push_back(TRY(std::move(told)));
+    }
+    return Fdb::Counts(std::move(counts));
+}
+
 Status send_frames(instance::Control& to, const std::string& bridge, const std::vector<MacEntry>& entries, bool tagged) {
     std::vector<openflow::PacketOut> packets;
     for (const MacEntry& entry : entries) {
@@ -100,14 +124,20 @@ Result<MacEntry> to_mac_entry(const Entry& entry) {
 }
 
 Result<Snapshot> Fdb::dump(instance::Control& from) {
-    Snapshot snapshot;
-    for (const std::string& bridge : from.bridges()) {
-        for (const MacEntry& entry : TRY(show(from, bridge))) {
-            snapshot.push_back(to_entry(entry));
+    counts_.reset();
+    return show_all(from);
+}
+
+Result<Snapshot> Fdb::changed_since(instance::Control& from, Snapshot last) {
+    auto before = std::exchange(counts_, std::nullopt);
+    if (before || !packets_wait_) {   // else there is not to be a request more
+        counts_ = TRY(read_counts(from));
+        if (before && before == counts_) {
+            return last;
         }
     }
-    sort_by_key(snapshot);
-    return snapshot;
+    packets_wait_ = false;
+    return show_all(from);
 }
 
 // fdb/del finds static entries alone.

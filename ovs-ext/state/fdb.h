@@ -7,8 +7,10 @@
 // flooded [measured]. A bridge whose flows never use NORMAL has an empty table.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "state/kind.h"
 #include "state/packet_builder.h"
@@ -36,10 +38,16 @@ Result<MacEntry> to_mac_entry(const Entry& entry);
 
 class Fdb : public Kind {
   public:
+    // What each bridge says of how many entries it has, and has learned, moved and removed. None: they are not known.
+    using Counts = std::optional<std::vector<std::string>>;
+
     std::string_view name() const override { return "fdb"; }
     Result<Snapshot> dump(instance::Control& from) override;
+    // Reads what fdb/stats-show counts, where a version has it (2.16), and entries only if some were learned, moved or removed since.
+    Result<Snapshot> changed_since(instance::Control& from, Snapshot last) override;
+    void packets_wait() override { packets_wait_ = true; }
     std::vector<unixctl::Request> requests(const instance::Control& from) const override {
-        return requests_of_bridges(from, "fdb/show");
+        return requests_of_bridges(from, counts_ ? "fdb/stats-show" : "fdb/show");
     }
     Status load(instance::Control& to, const Changes& changes) override;
     std::string describe(const Entry& entry) const override;
@@ -51,6 +59,9 @@ class Fdb : public Kind {
     Status remove_static(instance::Control& to, const MacEntry& entry);
     Status learn(instance::Control& to, const std::vector<MacEntry>& entries);
     Status add_static(instance::Control& to, const MacEntry& entry);
+
+    Counts counts_;     // of the instance of which changed_since() was asked last, from before it read entries
+    bool packets_wait_ = false;
 };
 
 }  // namespace hitless::state

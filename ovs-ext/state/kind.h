@@ -72,7 +72,7 @@ class Kind {
     // Reads everything of this kind.
     virtual Result<Snapshot> dump(instance::Control& from) = 0;
 
-    // What dump() will ask of 'from', where that is known before: it can be asked together with what other kinds ask.
+    // What dump() or changed_since() will ask of 'from' first, where that is known before: it can be asked together with what other kinds ask.
     virtual std::vector<unixctl::Request> requests(const instance::Control& from) const {
         (void) from;
         return {};

@@ -245,6 +245,14 @@ Status run_commit(Step& step, Side from) {
     }
     FAULT_POINT("commit.before-delta");
     std::string times = TRY(load_delta(step, from, true));
+    for (const auto deadline = Clock::now() + kDrainLimit; !TRY(step.pair.steering->settle());) {
+        if (Clock::now() > deadline) {
+            return make_error("{} has been sending packets to itself for {} ms: is there a loop between its ports?", to_string(from),
+                              kDrainLimit / 1ms);
+        }
+        TRY(drain_and_ask(step.pair, from, kDrainLimit, [&step] { return check_room(step.pair); }));
+        times = TRY(load_delta(step, from, true));
+    }
     if (to == Side::B) {   // what was held must not go to one that has died in the hold
         TRY(check_running(step.pair));
     }

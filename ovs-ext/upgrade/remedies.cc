@@ -25,7 +25,7 @@ void drain_at_once(Pair& pair, Side side) {
     bool known = side == Side::A ? pair.a_sockets.has_value() : pair.b_sockets.has_value();
     const auto& process = side == Side::A ? pair.a.process() : pair.b->process();
     if (known && process.alive() && !process.stopped()) {
-        (void) drain(pair, side, kDrainLimit).ok();
+        (void) accept_all(pair, side, kDrainLimit).ok();
     }
 }
 

@@ -81,27 +81,6 @@ std::function<Status()> round_trip(Pair& pair, Side side, std::chrono::milliseco
     };
 }
 
-// Where B sends itself packets, a queue that was empty may not have stayed so.
-Status drain(Pair& pair, Side side, const std::function<Status()>& round_trip, std::chrono::milliseconds limit,
-             const std::function<Status()>& go_on) {
-    if (side == Side::A) {   // what it sends to itself is held
-        return pair.sockets(side).drain(round_trip, limit, go_on);
-    }
-    auto deadline = Clock::now() + limit;
-    for (uint64_t before = pair.steering->delivered();;) {
-        TRY(pair.sockets(side).drain(round_trip, limit, go_on));
-        TRY(pair.steering->wait_for_deliveries());
-        uint64_t now = pair.steering->delivered();
-        if (now == std::exchange(before, now)) {
-            return {};
-        }
-        if (Clock::now() > deadline) {
-            return make_error("{} has been sending packets to itself for {} ms: is there a loop between its ports?", to_string(side),
-                              limit.count());
-        }
-    }
-}
-
 void begin_halt(Pair& pair) {
     if (!pair.halt_lock.owns_lock()) {
         pair.halt_lock = std::unique_lock(pair.steering_mutex);
@@ -166,10 +145,6 @@ Status await_turn(Pair& pair, Side side, std::chrono::milliseconds limit) {
     return round_trip(pair, side, limit)();
 }
 
-Status drain(Pair& pair, Side side, std::chrono::milliseconds limit) {
-    return drain(pair, side, round_trip(pair, side, limit), limit, [] { return Status(); });
-}
-
 Status drain_and_ask(Pair& pair, Side side, std::chrono::milliseconds limit, const std::function<Status()>& go_on) {
     std::vector<unixctl::Request> changed;
     for (auto& kind : pair.kinds.list) {
@@ -181,7 +156,7 @@ Status drain_and_ask(Pair& pair, Side side, std::chrono::milliseconds limit, con
         pair.control(side).ask(changed);   // with no packet left to process, the answers are what the next instance needs
         return turn();
     };
-    return drain(pair, side, ask, limit, go_on);
+    return pair.sockets(side).accept_all(ask, limit, go_on);
 }
 
 Status accept_all(Pair& pair, Side side, std::chrono::milliseconds limit) {

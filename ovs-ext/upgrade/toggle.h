@@ -20,10 +20,8 @@ std::map<std::string, std::string> changes_of_cut_off(const Pair& pair, const Pl
 // Returns when the main loop of 'side' comes to the end of a turn, and is about to look at all ports anew.
 Status await_turn(Pair& pair, Side side, std::chrono::milliseconds limit);
 
-// Waits until 'side', whose sockets are known, has processed all that it has taken: ProcessSockets::drain().
-Status drain(Pair& pair, Side side, std::chrono::milliseconds limit);
-
-// The same in the hold. 'side' is asked for what packets change with that, so that to look at it costs no further turn of its main loop.
+// Waits until 'side', whose sockets are known, has processed all that waits for it: ProcessSockets::accept_all(). In the hold it is asked for
+// what packets change with that, so that to look at it costs no further turn of its main loop.
 Status drain_and_ask(Pair& pair, Side side, std::chrono::milliseconds limit, const std::function<Status()>& go_on);
 
 // The same for what it had taken when this was called, while more come.

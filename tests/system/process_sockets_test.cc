@@ -124,10 +124,10 @@ TEST_P(ProcessSocketsTest, FindsPortsAndEnlargesTheirBuffers) {
     EXPECT_EQ(sockets.packet_sockets(), static_cast<size_t>(host_count));
     EXPECT_EQ(sockets.taps(), 1u);
     ASSERT_OK(sockets.enlarge_receive_buffers(8 << 20));
-    ASSERT_OK(sockets.drain([this] { return a_->round_trip(); }, 1s));
+    ASSERT_OK(sockets.accept_all([this] { return a_->round_trip(); }, 1s));
     EXPECT_TRUE(sockets.empty());
     EXPECT_EQ(sockets.dropped(), 0u);
-    auto failed = sockets.drain([]() -> Status { return make_error("no answer"); }, 1s);
+    auto failed = sockets.accept_all([]() -> Status { return make_error("no answer"); }, 1s);
     ASSERT_FALSE(failed.ok());
     EXPECT_FALSE(datapath::ProcessSockets::open(1 << 22).ok());
 }

@@ -182,6 +182,25 @@ TEST_P(SteeringTest, WhereNothingIsPinnedThereIsNothingToAdopt) {
     EXPECT_THAT(adopted.error().message, ::testing::HasSubstr("steering programs of an earlier process"));
 }
 
+TEST_P(SteeringTest, ThatTheDeadlineHasPassedIsNotTakenForPacketsThatBSendsItself) {
+    attach();
+    ping_all();
+    ASSERT_OK(toggle(Side::B));
+    auto traffic = must(Traffic::start(streams(1000)));
+    EXPECT_FALSE(steering_->settle().ok()) << "without a halt";
+    ASSERT_OK(steering_->halt(100ms));
+    ASSERT_OK(b_sockets_.accept_all([&] { return b_->round_trip(); }, 50ms));
+    EXPECT_TRUE(must(steering_->settle()));
+    std::this_thread::sleep_for(150ms);
+    EXPECT_TRUE(must(steering_->settle()));
+    auto late = steering_->release(Side::A);
+    ASSERT_FALSE(late.ok());
+    EXPECT_THAT(late.error().message, ::testing::HasSubstr("deadline of 100 ms"));
+    for (const auto& count : traffic->stop()) {
+        EXPECT_EQ(count.lost, 0u);
+    }
+}
+
 TEST_P(SteeringTest, DeadlineGivesInputBack) {
     attach();
     ping_all();

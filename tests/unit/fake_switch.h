@@ -41,6 +41,13 @@ class FakeSwitch {
     }
 
     instance::Control control(Side side = Side::A) const { return {side, {path(), {}}}; }
+    // Of a switch with one bridge, which has no management socket.
+    instance::Control control_of_bridge(const std::string& bridge) const { return {Side::A, {path(), {{bridge, ""}}}}; }
+
+    void change(const std::string& command, const std::string& answer) {
+        std::lock_guard lock(mutex_);
+        answers_[command] = answer;
+    }
 
     // All commands with their arguments up to now.
     std::vector<std::string> asked() const {

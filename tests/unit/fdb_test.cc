@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fake_switch.h"
+
 namespace hitless::state {
 namespace {
 
@@ -52,6 +54,44 @@ TEST(Fdb, OnlyDynamicExtrasAreHarmless) {
     EXPECT_TRUE(fdb.harmless_extra(to_entry(entries[0])));
     EXPECT_FALSE(fdb.harmless_extra(to_entry(entries[2])));
     EXPECT_EQ(fdb.describe(to_entry(entries[2])), "bridge br0: port 65279 VLAN 4094 MAC 50:54:00:00:00:03 static");
+}
+
+TEST(Fdb, ReadsEntriesAnewOnlyWhenTheBridgeCountsChanges) {
+    FakeSwitch one({{"fdb/show br0", std::string(shown)}, {"fdb/stats-show br0", "learned: 3"}});
+    auto control = one.control_of_bridge("br0");
+    Fdb fdb;
+    auto first = fdb.dump(control);
+    ASSERT_TRUE(first.ok());
+    first = fdb.changed_since(control, *first);   // nothing was known of the counts before
+    ASSERT_TRUE(first.ok());
+    EXPECT_EQ(first->size(), 3u);
+    EXPECT_EQ(fdb.requests(control).at(0).command, "fdb/stats-show");
+    size_t asked = one.asked().size();
+    fdb.packets_wait();
+    auto same = fdb.changed_since(control, *first);
+    ASSERT_TRUE(same.ok());
+    EXPECT_EQ(*same, *first);
+    EXPECT_EQ(one.asked().size(), asked + 1);
+    one.change("fdb/stats-show br0", "learned: 4");
+    one.change("fdb/show br0", "heading\n 1 0 50:54:00:00:00:04 3\n");
+    fdb.packets_wait();
+    auto changed = fdb.changed_since(control, *same);
+    ASSERT_TRUE(changed.ok());
+    EXPECT_EQ(changed->size(), 1u);
+}
+
+TEST(Fdb, AsksAVersionThatDoesNotCountOnceInAHold) {
+    FakeSwitch old({{"fdb/show br0", std::string(shown)}});
+    auto control = old.control_of_bridge("br0");
+    Fdb fdb;
+    ASSERT_TRUE(fdb.changed_since(control, {}).ok());
+    EXPECT_EQ(fdb.requests(control).at(0).command, "fdb/show");
+    size_t asked = old.asked().size();
+    fdb.packets_wait();
+    auto entries = fdb.changed_since(control, {});
+    ASSERT_TRUE(entries.ok());
+    EXPECT_EQ(entries->size(), 3u);
+    EXPECT_EQ(old.asked().size(), asked + 1);
 }
 
 TEST(Fdb, FindsAPortsNameInItsBridge) {
