@@ -275,7 +275,9 @@ Status KernelSteering::hold(uint64_t mode) {
     settled_ = false;
     set_word(mode, active_);
     TRY(wait_for_deliveries());
-    given_to_b_ = given_to_b();
+    if (active_ == Side::B) {
+        given_to_b_ = given_to_b();
+    }
     return {};
 }
 
@@ -297,9 +299,10 @@ Result<bool> KernelSteering::settle() {
     if (!halted_) {
         return make_error("settling: there is no halt");
     }
-    if (active_ == Side::B) {
-        TRY(wait_for_softnet(softnet_limit));
+    if (active_ == Side::A) {
+        return true;   // what it sends to itself is held
     }
+    TRY(wait_for_softnet(softnet_limit));
     if (Clock::now() >= deadline_) {
         return true;   // packets pass again: the release tells
     }

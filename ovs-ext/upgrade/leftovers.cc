@@ -95,7 +95,6 @@ Status SwitchSite::end_unfinished_operation() {
         return {};
     }
     if (!newest.front().ended) {
-        restore_host_changes(newest.front());
         auto ending = end_with_a(to_interrupted(newest.front(), false));
         if (!std::exchange(unfinished_, std::nullopt)) {   // else restore() has done that, and failed later
             TRY(journal->resume(newest.front().number));
@@ -305,7 +304,11 @@ void SwitchSite::lead_tools_to(const std::string& active) {
 // Before the first, or after the last of what it makes on the host.
 Status SwitchSite::end_operation_without_traces() {
     auto newest = TRY(TRY(journal())->history(1));
-    return newest.empty() || newest.front().ended ? Status() : end_unfinished_operation();
+    if (newest.empty() || newest.front().ended) {
+        return {};
+    }
+    restore_host_changes(newest.front());
+    return end_unfinished_operation();
 }
 
 }  // namespace hitless::upgrade

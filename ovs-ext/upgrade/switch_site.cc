@@ -142,10 +142,7 @@ Result<uint64_t> SwitchSite::begin(const Request& request) {
     auto* journal = TRY(this->journal());
     TRY(journal->flush());   // the end of the operation before, where the disk had no room for it
     if (!pair_) {   // what an earlier daemon could not write down, nor the start of this one
-        auto newest = TRY(journal->history(1));
-        if (!newest.empty() && !newest.front().ended) {
-            TRY(end_unfinished_operation());
-        }
+        TRY(end_operation_without_traces());
     } else {
         TRY(pair_->change_record(places_, [&](PairRecord& record) { record.request = request; }));
     }
