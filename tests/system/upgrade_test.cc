@@ -248,6 +248,19 @@ TEST_F(Upgrade, FailoverUsesAReadyStandbyAndRollsBack) {
     expect_nothing_lost(traffic.stop());
 }
 
+TEST_F(Upgrade, BTakesItsMemoryFromAFasterAllocator) {
+    make_lab();
+    order({"hitless/standby", "--from=" + lab().new_software()});
+    auto mapped_of = [this](const std::string& pidfile) {
+        std::ifstream maps(fmt::format("/proc/{}/maps", Process::from_pidfile(lab().path(pidfile))->pid()));
+        return std::string(std::istreambuf_iterator<char>(maps), {});
+    };
+    EXPECT_THAT(mapped_of("run/hitless/b/ovs-vswitchd.pid"), testing::HasSubstr("/libjemalloc.so.2"));
+    order(upgrade({"--soak=0"}));
+    EXPECT_THAT(mapped_of("run/ovs-vswitchd.pid"), testing::Not(testing::HasSubstr("jemalloc")));   // it is as it was
+    EXPECT_EQ(lab().state(), "idle");
+}
+
 TEST_F(Upgrade, KeepsTheStandbyOnRequest) {
     make_lab();
     LabTraffic traffic(lab());
