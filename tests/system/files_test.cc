@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <set>
 
 #include "eventually.h"
@@ -68,10 +67,6 @@ class Files : public Faults {
         return !S_ISLNK(status.st_mode) && others && reachable(file) ? fmt::format("mode {:o}", status.st_mode) : "";
     }
     void expect_left_alone(const std::string& because);
-    std::string contents(const std::string& file) {
-        std::ifstream stream(file);
-        return {std::istreambuf_iterator<char>(stream), {}};
-    }
 };
 
 TEST_F(Files, ThatAnUpgradeMakesAreForRootAlone) {

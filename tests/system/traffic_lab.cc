@@ -47,11 +47,6 @@ T must(Result<T> result) {
     }
 }
 
-std::string contents(const std::string& file) {
-    std::ifstream stream(file);
-    return {std::istreambuf_iterator<char>(stream), {}};
-}
-
 // The lines of 'text' that match 'wanted', without what matches 'without', sorted.
 std::string sorted_lines(const std::string& text, const std::string& wanted, const std::string& without) {
     std::multiset<std::string> lines;
@@ -65,6 +60,11 @@ std::string sorted_lines(const std::string& text, const std::string& wanted, con
 }
 
 }  // namespace
+
+std::string contents(const std::string& file) {
+    std::ifstream stream(file);
+    return {std::istreambuf_iterator<char>(stream), {}};
+}
 
 Json::Value parse_json(const std::string& text) {
     Json::Value value;

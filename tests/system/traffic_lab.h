@@ -15,6 +15,9 @@ namespace hitless::test {
 
 using Words = std::vector<std::string>;
 
+// Of a file; empty if it cannot be read.
+std::string contents(const std::string& file);
+
 // What an upgrade must leave as it was, each as text.
 using Snapshot = std::map<std::string, std::string>;
 

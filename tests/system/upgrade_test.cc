@@ -251,13 +251,12 @@ TEST_F(Upgrade, FailoverUsesAReadyStandbyAndRollsBack) {
 TEST_F(Upgrade, BTakesItsMemoryFromAFasterAllocator) {
     make_lab();
     order({"hitless/standby", "--from=" + lab().new_software()});
-    auto mapped_of = [this](const std::string& pidfile) {
-        std::ifstream maps(fmt::format("/proc/{}/maps", Process::from_pidfile(lab().path(pidfile))->pid()));
-        return std::string(std::istreambuf_iterator<char>(maps), {});
-    };
-    EXPECT_THAT(mapped_of("run/hitless/b/ovs-vswitchd.pid"), testing::HasSubstr("/libjemalloc.so.2"));
+    auto mapped_by = [](pid_t pid) { return contents(fmt::format("/proc/{}/maps", pid)); };
+    pid_t b = Process::from_pidfile(lab().path("run/hitless/b/ovs-vswitchd.pid"))->pid();
+    EXPECT_THAT(mapped_by(b), testing::HasSubstr("/libjemalloc.so.2"));
     order(upgrade({"--soak=0"}));
-    EXPECT_THAT(mapped_of("run/ovs-vswitchd.pid"), testing::Not(testing::HasSubstr("jemalloc")));   // it is as it was
+    EXPECT_THAT(mapped_by(lab().switch_pid()),
+                testing::AllOf(testing::HasSubstr("/ovs-vswitchd"), testing::Not(testing::HasSubstr("jemalloc"))));   // as it was
     EXPECT_EQ(lab().state(), "idle");
 }
 
