@@ -28,6 +28,8 @@ constexpr auto kLearnMargin = 200ms;
 // While the next instance decides about the first packet of each flow, it and its CPUs get nothing else to do: with 256 ports, packets were
 // up to 15 ms late for all that [measured].
 constexpr auto kFirstPackets = 50ms;
+// Where more than one switch is about to write statistics, or nobody knows when one did so last.
+constexpr std::chrono::milliseconds kStatisticsLimit = 2s;
 constexpr auto kThawLimit = 5s;
 // Of the room for held packets. What is left is for those that come until they are released.
 constexpr double kNearlyFull = 0.75;
@@ -136,6 +138,15 @@ Status wait_until_quiet(const datapath::ProcessSockets& sockets, Side side) {
     return {};
 }
 
+// An instance that writes its statistics keeps packets, and the other one, from the processors. Returns how long that was kept away from.
+std::chrono::milliseconds keep_away_from_statistics(const Pair& pair) {
+    const auto began = Clock::now();
+    while (pair.statistics && pair.statistics->near() && Clock::now() < began + kStatisticsLimit) {
+        std::this_thread::sleep_for(1ms);
+    }
+    return duration_cast<std::chrono::milliseconds>(Clock::now() - began);
+}
+
 // Right after a turn of its main loop, what waits is taken in one turn, and not in the rest of one and the next. After a short one, it is
 // little: the instance was not kept from the processor.
 Status await_good_moment(Pair& pair, Side from) {
@@ -219,12 +230,15 @@ Status run_hold(Step& step, Side from) {
         if (from == Side::A) {
             (void) pair.b->process().set_nice(pair.a.started_as().scheduling.nice).ok();   // on a busy host it would take fewer packets than A
         }
-        TRY(await_good_moment(pair, from));
         std::string before;
+        if (auto kept_away = keep_away_from_statistics(pair); kept_away > 0ms) {
+            before = fmt::format("{} ms waited until statistics were written, ", kept_away.count());
+        }
+        TRY(await_good_moment(pair, from));
         if (have_changed(pair)) {
             TRY(hold_changes(step, from));
             TRY(await_turn(pair, from, kDrainLimit));
-            before = fmt::format("what may change connections held for {} us, ",
+            before += fmt::format("what may change connections held for {} us, ",
                                  duration_cast<microseconds>(Clock::now() - pair.halted_at).count());
         }
         auto began = Clock::now();

@@ -33,6 +33,7 @@
 #include "instance/standby_switch.h"
 #include "journal/journal.h"
 #include "ovsdb/replicator.h"
+#include "ovsdb/statistics_watch.h"
 #include "ovsdb/switch_config.h"
 #include "software/release.h"
 #include "state/copy.h"
@@ -112,6 +113,7 @@ struct Pair {
     std::unique_ptr<datapath::Steering> steering;
     std::vector<datapath::Port> ports;
     std::optional<instance::StandbySwitch> b;
+    std::unique_ptr<ovsdb::StatisticsWatch> statistics;   // of both; null: their servers did not answer
     std::unique_ptr<datapath::RoutingCopy> routing;   // adds to 'notes', on its own thread
     std::optional<instance::Control> a_control, b_control;
     std::optional<datapath::ProcessSockets> a_sockets, b_sockets;

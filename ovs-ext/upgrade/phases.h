@@ -53,6 +53,9 @@ datapath::SteeringOptions steering_options(const Pair& pair, const Places& place
 // A release gives an instance no more than its sockets have room for.
 void pace_releases(Pair& pair);
 void open_control(Pair& pair, const Places& places);
+
+// Holds keep away from when the two instances write their statistics, as far as that is seen from now on. The databases of both are served.
+Status watch_statistics(Pair& pair);
 // The neighbours of taps among 'ports' outlast the change of A's processes.
 Status keep_neighbours(Step& step, std::span<const datapath::Port> ports);
 // How B is to have the bridges of pair.config, with pair.controllers parked.

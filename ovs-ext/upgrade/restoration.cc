@@ -48,6 +48,9 @@ Status take_over_instances(Pair& pair, const Places& places) {
     if (pair.active == Side::A) {
         TRY(control::MgmtLinks::repair(places.rundir.string()));
     }
+    if (auto watched = watch_statistics(pair); !watched) {   // only late packets
+        pair.notes.add(watched.error().message);
+    }
     open_control(pair, places);
     if (pair.active == Side::B) {
         TRY(pair.links->point_to_b(pair.bridge_names()));

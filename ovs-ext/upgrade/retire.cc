@@ -47,6 +47,7 @@ Status run_retire(Step& step) {
     pair.b_sockets.reset();
     pair.b_control.reset();
     pair.a_control.reset();
+    pair.statistics.reset();
     if (pair.b) {
         note(pair.b->stop());
         pair.b.reset();

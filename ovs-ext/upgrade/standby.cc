@@ -105,6 +105,7 @@ Status start_b(Step& step, const std::string& operators_socket) {
     }
     pair.b.emplace(standby_options(pair, step.places));
     TRY(make_database(step, operators_socket));
+    TRY(watch_statistics(pair));
     FAULT_POINT("standby.database");
     pair.windows.forget(Side::B);
     TRY(pair.b->start_switch());
@@ -173,6 +174,12 @@ void open_control(Pair& pair, const Places& places) {
     pair.links.emplace(places.rundir.string(), places.b_rundir().string());
     pair.a_control.emplace(Side::A, pair.a_paths());
     pair.b_control.emplace(Side::B, pair.b_paths());
+}
+
+Status watch_statistics(Pair& pair) {
+    pair.statistics = TRY(ovsdb::StatisticsWatch::start({TRY(pair.a.database_socket()), pair.b->database_socket()},
+                                                        ovsdb::statistics_interval(pair.config.other_config)));
+    return {};
 }
 
 Status run_standby(Step& step) {

@@ -8,6 +8,7 @@
 #include "ovsdb/client.h"
 #include "ovsdb/clone.h"
 #include "ovsdb/replicator.h"
+#include "ovsdb/statistics_watch.h"
 #include "ovsdb/switch_config.h"
 #include "ovsdb_lab.h"
 
@@ -225,6 +226,55 @@ TEST_F(Databases, ControllersAreSwappedInOneTransaction) {
     EXPECT_EQ(b_.vsctl("get-controller br0"), "");
     EXPECT_EQ(b_.vsctl("get bridge br0 fail_mode"), "[]");
     EXPECT_FALSE(set_controllers(b, "br9", {}, std::nullopt));
+}
+
+// Two databases without switches: what switches write is written by the test.
+class Statistics : public Databases {
+  protected:
+    void SetUp() override {
+        for (auto* lab : {&a_, &b_}) {
+            lab->create_database();
+            lab->vsctl("--no-wait add-br br0");
+        }
+        auto started = StatisticsWatch::start({a_.socket(), b_.socket()}, seconds(5));
+        ASSERT_OK(started);
+        watch_ = std::move(*started);
+    }
+    static void write(const OvsdbLab& lab, int packets) {
+        lab.vsctl("--no-wait set interface br0 statistics:rx_packets=" + std::to_string(packets));
+    }
+    bool is_near() {
+        return eventually([&] { return watch_->near(); }, milliseconds(300));
+    }
+    std::unique_ptr<StatisticsWatch> watch_;
+};
+
+TEST_F(Statistics, ThatOneOfTheSwitchesWritesAreSeen) {
+    EXPECT_FALSE(watch_->near());
+    write(b_, 1);
+    EXPECT_TRUE(is_near());
+    EXPECT_TRUE(eventually([&] { return !watch_->near(); }, seconds(1)));
+    write(a_, 1);
+    EXPECT_TRUE(is_near());
+}
+
+TEST_F(Statistics, AreNotTheOnlyThingThatChanges) {
+    a_.vsctl("--no-wait add-port br0 p1 -- set interface br0 external_ids:a=b");
+    EXPECT_FALSE(is_near());
+}
+
+TEST_F(Statistics, AreSeenInOneDatabaseWhenTheOtherIsGone) {
+    a_.stop_server();
+    EXPECT_FALSE(is_near());
+    write(b_, 1);
+    EXPECT_TRUE(is_near());
+}
+
+TEST_F(Statistics, AreNotWatchedWhereNobodyAnswers) {
+    b_.stop_server();
+    auto started = StatisticsWatch::start({a_.socket(), b_.socket()}, seconds(5));
+    ASSERT_FALSE(started);
+    EXPECT_THAT(started.error().message, HasSubstr(b_.socket()));
 }
 
 // B active: A's vswitchd is stopped, and whatever the operator asks for is B's to do.

@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <thread>
+
 #include "base/fd.h"
 #include "upgrade_lab.h"
 
@@ -184,6 +186,20 @@ TEST_F(Changes, StatisticsAreThoseOfTheActiveInstance) {
     EXPECT_TRUE(b_link("up"));
     lab.hitless({"hitless/return"});
     EXPECT_EQ(lab.vsctl({"get", "interface", "ph1", "link_state"}), "up\n");
+}
+
+// Else packets would wait for that, too: 15 to 30 ms with 256 ports.
+TEST_F(Changes, OfStatisticsAreNotWrittenInAHold) {
+    lab.hitless({"hitless/history"});   // its database is there from now on: the server drops its clients for that
+    std::jthread switch_that_always_writes([this](const std::stop_token& stop) {
+        for (int i = 1; !stop.stop_requested(); i++) {
+            lab.vsctl({"--no-wait", "set", "interface", "ph1", "statistics:collisions=" + std::to_string(i)});
+            std::this_thread::sleep_for(20ms);
+        }
+    });
+    lab.hitless({"hitless/failover", from_new()});   // waits no longer than is reasonable
+    switch_that_always_writes.request_stop();
+    EXPECT_THAT(lab.hitless({"hitless/history", "--format=json"}), HasSubstr(" ms waited until statistics were written, receipt halted"));
 }
 
 // A switch counts the first packets of a flow in their own time and the rest when it looks at its caches, twice a second: what is kept
