@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -19,6 +20,8 @@ struct Scheduling {
     int nice = 0;
     std::vector<int> cpus;      // that it may use; none: as the one that starts it
 
+    // The niceness for giving way to others that have this.
+    int giving_way() const { return std::max(nice, 0); }
     bool operator==(const Scheduling&) const = default;
 };
 

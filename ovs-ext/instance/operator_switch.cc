@@ -121,11 +121,12 @@ Status OperatorSwitch::thaw() const {
 
 Status OperatorSwitch::kill() {
     started_as();
+    (void) process_.set_nice(started_.scheduling.giving_way()).ok();
     TRY(process_.signal(SIGKILL));
     return process_.wait_end(5s);
 }
 
-Status OperatorSwitch::start(std::chrono::milliseconds limit) {
+Status OperatorSwitch::start(std::chrono::milliseconds limit, int nice) {
     wait_for_early_start();
     ProgramOptions options;
     options.limit = limit;
@@ -137,9 +138,11 @@ Status OperatorSwitch::start(std::chrono::milliseconds limit) {
         argv[0] = chosen_by_alternatives(started_.executable, argv[0]) ? kAlternatives : started_.executable.string();
         options.environment = started_.environment;
         options.scheduling = started_.scheduling;
+        options.scheduling->nice = nice;
         TRY(start_alone(in_own_scope(argv), options, command_line_.pidfile));
     }
     process_ = TRY(Process::from_pidfile(command_line_.pidfile));
+    (void) process_.set_nice(nice).ok();   // a service has its own
     started_.pid = process_.pid();
     return {};
 }

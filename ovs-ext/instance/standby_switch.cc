@@ -80,6 +80,9 @@ Status StandbySwitch::adopt() {
 }
 
 Status StandbySwitch::stop() {
+    if (switch_) {
+        (void) switch_->set_nice(options_.scheduling.giving_way()).ok();   // it had the packets, perhaps
+    }
     Status first = end(switch_);
     Status second = end(database_);
     switch_.reset();

@@ -227,9 +227,7 @@ Status run_hold(Step& step, Side from) {
         TRY(load_delta(step, from, false));   // what is brought over now need not be in the hold
         TRY(arm_all(pair, from));
         TRY(wait_until_quiet(pair.sockets(from), from));
-        if (from == Side::A) {
-            (void) pair.b->process().set_nice(pair.a.started_as().scheduling.nice).ok();   // on a busy host it would take fewer packets than A
-        }
+        give_precedence(pair, other(from));
         std::string before;
         if (auto kept_away = keep_away_from_statistics(pair); kept_away > 0ms) {
             before = fmt::format("{} ms waited until statistics were written, ", kept_away.count());

@@ -43,10 +43,10 @@ Status restore_flow_timeouts(const instance::OperatorSwitch& a, const state::Sna
 
 // An A that has ended is started from what is in its place, or else from what was there before.
 Status start_a(instance::OperatorSwitch& a, const PairRecord& record) {
-    auto started = a.start(60s);
+    auto started = a.start(60s, record.a.scheduling.nice);
     if (!started && !record.old_binary.empty()) {
         TRY(software::install(record.old_binary, a.executable()));
-        started = a.start(60s);
+        started = a.start(60s, record.a.scheduling.nice);
     }
     return started;
 }
@@ -136,6 +136,9 @@ Status SwitchSite::give_to_a() {
     }
     if (a && a->process().stopped()) {
         TRY(a->thaw());
+    }
+    if (a && record) {
+        (void) a->process().set_nice(record->a.scheduling.nice).ok();
     }
     TRY(remove_b());
     {

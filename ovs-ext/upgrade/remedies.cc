@@ -33,6 +33,7 @@ void drain_at_once(Pair& pair, Side side) {
 Status toggle_at_once(Step& step, Side side) {
     auto& pair = step.pair;
     Status released;
+    give_precedence(pair, side);
     for (int tries = 0; tries < kFlipTries && pair.active != side; tries++) {
         if (!pair.halted) {
             (void) halt(pair).ok();   // where it fails, some are stuck in a queue: this one gets the rest all the same

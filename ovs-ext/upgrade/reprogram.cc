@@ -92,7 +92,7 @@ Status start_process(Step& step) {
     TRY(pair.pidfile->release());
     FAULT_POINT("reprogram.before-start");
     pair.links->a_starts(true);
-    auto started = pair.a.start(pair.settings.start_limit);
+    auto started = pair.a.start(pair.settings.start_limit, pair.a.started_as().scheduling.giving_way());   // to B, until the hold
     pair.links->a_starts(false);
     TRY(std::move(started));
     FAULT_POINT("reprogram.started");

@@ -1,8 +1,6 @@
 // Phase standby: namespace, steering and legs, a clone of the database, B itself. A forwards all the time.
 #include <fmt/ranges.h>
 
-#include <algorithm>
-
 #include "base/fault.h"
 #include "datapath/links.h"
 #include "ovsdb/clone.h"
@@ -127,7 +125,7 @@ instance::StandbyOptions standby_options(Pair& pair, const Places& places) {
     options.switch_options = pair.a.command_line().switch_options;
     options.start_limit = pair.settings.start_limit;
     options.scheduling = pair.a.started_as().scheduling;
-    options.scheduling.nice = std::max(options.scheduling.nice, 0);   // it gives way to A while it is loaded, until the hold
+    options.scheduling.nice = options.scheduling.giving_way();   // to A, while it is loaded, until the hold
     return options;
 }
 

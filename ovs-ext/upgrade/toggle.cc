@@ -141,6 +141,11 @@ Status cut_off(Step& step, Side from) {
     return {};
 }
 
+void give_precedence(Pair& pair, Side side) {
+    const auto& process = side == Side::A ? pair.a.process() : pair.b->process();
+    (void) process.set_nice(pair.record().a.scheduling.nice).ok();
+}
+
 Status await_turn(Pair& pair, Side side, std::chrono::milliseconds limit) {
     return round_trip(pair, side, limit)();
 }

@@ -17,6 +17,9 @@ Status cut_off(Step& step, Side from);
 // What that changes on the host where A is cut off, and what was there before; for the journal, before it happens.
 std::map<std::string, std::string> changes_of_cut_off(const Pair& pair, const Places& places);
 
+// 'side' is about to have the packets. An instance that has none gives way to the other; on a busy host it would take fewer of them.
+void give_precedence(Pair& pair, Side side);
+
 // Returns when the main loop of 'side' comes to the end of a turn, and is about to look at all ports anew.
 Status await_turn(Pair& pair, Side side, std::chrono::milliseconds limit);
 

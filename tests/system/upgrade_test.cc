@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <json/json.h>
+#include <signal.h>
 
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
+#include "eventually.h"
 #include "traffic_lab.h"
 
 namespace hitless::test {
@@ -258,6 +260,61 @@ TEST_F(Upgrade, BTakesItsMemoryFromAFasterAllocator) {
     EXPECT_THAT(mapped_by(lab().switch_pid()),
                 testing::AllOf(testing::HasSubstr("/ovs-vswitchd"), testing::Not(testing::HasSubstr("jemalloc"))));   // as it was
     EXPECT_EQ(lab().state(), "idle");
+}
+
+// Which instance goes before the other on a busy host.
+class Precedence : public Upgrade {
+  protected:
+    static int niceness(pid_t pid) { return Process::open(pid)->scheduling()->nice; }
+    pid_t b() { return Process::from_pidfile(lab().path("run/hitless/b/ovs-vswitchd.pid"))->pid(); }
+
+    // Upgrades, and waits until A has been restarted. B forwards then.
+    std::future<ProgramOutput> upgrade_until_restarted() {
+        pid_t old = lab().switch_pid();
+        auto operation = lab().appctl_meanwhile(upgrade());
+        EXPECT_TRUE(lab().wait_for_phase({"reprogram"}));
+        EXPECT_TRUE(eventually([&] {   // for a moment the daemon has its place
+            auto a = Process::from_pidfile(lab().path("run/ovs-vswitchd.pid"));
+            return a && a->pid() != old && a->pid() != lab().daemon_pid();
+        }));
+        return operation;
+    }
+};
+
+TEST_F(Precedence, IsThatOfTheInstanceThatForwards) {
+    make_lab();
+    int own = niceness(lab().switch_pid());
+    ASSERT_LT(own, 0);
+    order({"hitless/standby", "--from=" + lab().new_software()});
+    EXPECT_EQ(niceness(b()), 0);
+    auto operation = upgrade_until_restarted();
+    EXPECT_EQ(niceness(b()), own);
+    EXPECT_EQ(niceness(lab().switch_pid()), 0);
+    EXPECT_EQ(operation.get().exit_status, 0);
+    EXPECT_EQ(niceness(lab().switch_pid()), own);
+}
+
+TEST_F(Precedence, IsThatOfARestartedAWhenBDies) {
+    make_lab();
+    int own = niceness(lab().switch_pid());
+    auto operation = upgrade_until_restarted();
+    EXPECT_EQ(niceness(lab().switch_pid()), 0);
+    ASSERT_EQ(::kill(b(), SIGKILL), 0);
+    EXPECT_NE(operation.get().exit_status, 0);
+    EXPECT_EQ(niceness(lab().switch_pid()), own);
+    EXPECT_EQ(lab().state(), "idle");
+}
+
+TEST_F(Precedence, IsThatOfARestartedAWhenBAndTheDaemonDie) {
+    make_lab();
+    int own = niceness(lab().switch_pid());
+    auto operation = upgrade_until_restarted();
+    lab().kill_daemon();
+    ASSERT_EQ(::kill(b(), SIGKILL), 0);
+    (void) operation.get();
+    lab().start_daemon();
+    EXPECT_TRUE(eventually([&] { return lab().state() == "idle"; }));
+    EXPECT_EQ(niceness(lab().switch_pid()), own);
 }
 
 TEST_F(Upgrade, KeepsTheStandbyOnRequest) {
