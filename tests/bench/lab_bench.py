@@ -24,15 +24,30 @@ def resident_kb(pid):
     return None
 
 
-def blackout_ms(report, upgrade):
-    """The blackout of an upgrade's holds, as the traffic saw it: by how much the slowest packet that was sent in a hold was later
-    than usual."""
-    series, usual_us, latest_us = report["total"]["series"], report["total"]["latency_us"]["p50"], 0
+def in_holds(report, upgrade):
+    """The numbers of the intervals of a report's series that have a hold of the upgrade in them."""
+    series, numbers = report["total"]["series"], set()
     for hold in upgrade["holds"]:
         began = hold["began_us"] / 1e6 - report["started_s"] - series["at_s"]
-        bins = [int(1000 / series["interval_ms"] * moment) for moment in (began, began + hold["duration_us"] / 1e6)]
-        latest_us = max(latest_us, *series["latency_maximum_us"][bins[0]:bins[1] + 1])
-    return (latest_us - usual_us) / 1000
+        first, last = (int(1000 / series["interval_ms"] * moment) for moment in (began, began + hold["duration_us"] / 1e6))
+        numbers.update(range(first, last + 1))
+    return numbers
+
+
+def latest_ms(report, intervals):
+    """By how much the slowest packet that was sent in one of these intervals was later than usual."""
+    latencies = report["total"]["series"]["latency_maximum_us"]
+    return (max(latencies[number] for number in intervals if number < len(latencies)) - report["total"]["latency_us"]["p50"]) / 1000
+
+
+def blackout_ms(report, upgrade):
+    """The blackout of an upgrade's holds, as the traffic saw it."""
+    return latest_ms(report, in_holds(report, upgrade))
+
+
+def outside_ms(report, upgrade):
+    """The same of all packets that were not sent in a hold."""
+    return latest_ms(report, set(range(len(report["total"]["series"]["latency_maximum_us"]))) - in_holds(report, upgrade))
 
 
 class LabBench:
