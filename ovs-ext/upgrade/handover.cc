@@ -229,7 +229,7 @@ Status run_hold(Step& step, Side from) {
         TRY(wait_until_quiet(pair.sockets(from), from));
         give_precedence(pair, other(from));
         std::string before;
-        if (auto kept_away = keep_away_from_statistics(pair); kept_away > 0ms) {
+        if (auto kept_away = keep_away_from_statistics(pair); kept_away.count() > 0) {
             before = fmt::format("{} ms waited until statistics were written, ", kept_away.count());
         }
         TRY(await_good_moment(pair, from));
