@@ -22,6 +22,7 @@ struct Scheduling {
 
     // The niceness for giving way to others that have this.
     int giving_way() const { return std::max(nice, 0); }
+
     bool operator==(const Scheduling&) const = default;
 };
 

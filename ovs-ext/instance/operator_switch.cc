@@ -142,7 +142,9 @@ Status OperatorSwitch::start(std::chrono::milliseconds limit, int nice) {
         TRY(start_alone(in_own_scope(argv), options, command_line_.pidfile));
     }
     process_ = TRY(Process::from_pidfile(command_line_.pidfile));
-    (void) process_.set_nice(nice).ok();   // a service has its own
+    if (started_.service) {   // that has its own
+        (void) process_.set_nice(nice).ok();
+    }
     started_.pid = process_.pid();
     return {};
 }

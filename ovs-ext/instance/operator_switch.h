@@ -53,13 +53,13 @@ class OperatorSwitch {
     Status freeze() const;
     Status thaw() const;
 
-    // Ends the process by SIGKILL, giving way to others: so it neither sends anything more, nor touches its ports' settings or the paths of its sockets. The taps
-    // of its internal ports persist.
+    // Ends the process by SIGKILL, giving way to others: so it neither sends anything more, nor touches its ports' settings or the paths
+    // of its sockets. The taps of its internal ports persist.
     Status kill();
 
     // Starts it again from executable(), and takes the new process for it: by its systemd service where it has one, else
-    // with the same arguments, environment and scheduling, but for its niceness, which is 'nice' in either case. The caller has released the pidfile; another switch that somebody starts in that
-    // moment is ended. Returns when the new process says that it is up. Error after 'limit'.
+    // with the same arguments, environment and scheduling, but for its niceness, which is 'nice' in either case. The caller has
+    // released the pidfile; another switch that somebody starts in that moment is ended. Returns when the new process says that it is up. Error after 'limit'.
     Status start(std::chrono::milliseconds limit, int nice);
 
   private:

@@ -3,14 +3,9 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <charconv>
 #include <iterator>
-#include <mutex>
-#include <thread>
 
-#include "base/fd.h"
-#include "ovsdb/client.h"
 #include "ovsdb/switch_config.h"
 
 namespace hitless::ovsdb {
@@ -67,47 +62,34 @@ void StatisticsTimes::add(TimePoint written) {
     written_.push_back(written);
 }
 
-class StatisticsWatch::Worker {
-  public:
-    explicit Worker(std::chrono::milliseconds interval) : times_(interval), stop_(::eventfd(0, EFD_CLOEXEC)) {}
+StatisticsWatch::StatisticsWatch(std::chrono::milliseconds interval) : times_(interval), stop_(::eventfd(0, EFD_CLOEXEC)) {}
 
-    ~Worker() {
-        stopping_ = true;
-        ::eventfd_write(stop_.get(), 1);
-        if (thread_.joinable()) {
-            thread_.join();
-        }
+StatisticsWatch::~StatisticsWatch() {
+    stopping_ = true;
+    ::eventfd_write(stop_.get(), 1);
+    if (thread_.joinable()) {
+        thread_.join();
     }
+}
 
-    Status start(const std::vector<std::string>& servers) {
-        for (const auto& server : servers) {
-            auto client = TRY(Client::connect(server));
-            TRY(client.monitor(open_vswitch, written_statistics()));
-            clients_.push_back(std::move(client));
-        }
-        thread_ = std::thread([this] { run(); });
-        return {};
+Result<std::unique_ptr<StatisticsWatch>> StatisticsWatch::start(const std::vector<std::string>& servers,
+                                                                std::chrono::milliseconds interval) {
+    std::unique_ptr<StatisticsWatch> watch(new StatisticsWatch(interval));
+    TRY(watch->watch(servers));
+    return watch;
+}
+
+Status StatisticsWatch::watch(const std::vector<std::string>& servers) {
+    for (const auto& server : servers) {
+        auto client = TRY(Client::connect(server));
+        TRY(client.monitor(open_vswitch, written_statistics()));
+        clients_.push_back(std::move(client));
     }
+    thread_ = std::thread([this] { run(); });
+    return {};
+}
 
-    bool near() const {
-        std::lock_guard lock(mutex_);
-        return times_.near(Clock::now());
-    }
-
-  private:
-    void run();
-    bool take_updates(Client& client);
-
-    mutable std::mutex mutex_;
-    StatisticsTimes times_;
-    std::vector<Client> clients_;
-    std::atomic<bool> stopping_ = false;
-    Fd stop_;
-    std::thread thread_;
-};
-
-// Whether the server is still there.
-bool StatisticsWatch::Worker::take_updates(Client& client) {
+bool StatisticsWatch::take_updates(Client& client) {
     for (;;) {
         auto update = client.next_update(0ms);
         if (!update || !*update) {
@@ -118,7 +100,7 @@ bool StatisticsWatch::Worker::take_updates(Client& client) {
     }
 }
 
-void StatisticsWatch::Worker::run() {
+void StatisticsWatch::run() {
     while (!stopping_ && !clients_.empty()) {
         std::vector<Client*> waiting;
         std::ranges::transform(clients_, std::back_inserter(waiting), [](Client& client) { return &client; });
@@ -127,19 +109,9 @@ void StatisticsWatch::Worker::run() {
     }
 }
 
-StatisticsWatch::StatisticsWatch(std::unique_ptr<Worker> worker) : worker_(std::move(worker)) {}
-
-StatisticsWatch::~StatisticsWatch() = default;
-
-Result<std::unique_ptr<StatisticsWatch>> StatisticsWatch::start(const std::vector<std::string>& servers,
-                                                                std::chrono::milliseconds interval) {
-    auto worker = std::make_unique<Worker>(interval);
-    TRY(worker->start(servers));
-    return std::unique_ptr<StatisticsWatch>(new StatisticsWatch(std::move(worker)));
-}
-
 bool StatisticsWatch::near() const {
-    return worker_->near();
+    std::lock_guard lock(mutex_);
+    return times_.near(Clock::now());
 }
 
 }  // namespace hitless::ovsdb

@@ -5,12 +5,17 @@
 // processors. With 256 ports that is 15 to 30 ms each 5 s [measured]: moments for a hold to keep away from.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
+#include "ovsdb/client.h"
 #include "ovsdb/values.h"
 
 namespace hitless::ovsdb {
@@ -51,9 +56,17 @@ class StatisticsWatch {
     ~StatisticsWatch();
 
   private:
-    class Worker;
-    explicit StatisticsWatch(std::unique_ptr<Worker> worker);
-    std::unique_ptr<Worker> worker_;
+    explicit StatisticsWatch(std::chrono::milliseconds interval);
+    Status watch(const std::vector<std::string>& servers);
+    void run();
+    bool take_updates(Client& client);   // whether the server is still there
+
+    mutable std::mutex mutex_;
+    StatisticsTimes times_;
+    std::vector<Client> clients_;
+    std::atomic<bool> stopping_ = false;
+    Fd stop_;
+    std::thread thread_;
 };
 
 }  // namespace hitless::ovsdb

@@ -142,6 +142,7 @@ struct Pair {
     bool halted = false;
     std::chrono::steady_clock::time_point halted_at;
 
+    const Process& process(Side side) const { return side == Side::A ? a.process() : b->process(); }
     datapath::ProcessSockets& sockets(Side side) { return side == Side::A ? *a_sockets : *b_sockets; }
     instance::Control& control(Side side) { return side == Side::A ? *a_control : *b_control; }
     // Where A's own sockets are now. They move whenever the links are directed elsewhere, and with A's restart: a_control

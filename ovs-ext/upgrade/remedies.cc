@@ -23,7 +23,7 @@ Status readmit_connections(Pair& pair, Side side) {
 // What 'side' has taken it may still send: it need not be the packets in which it has failed.
 void drain_at_once(Pair& pair, Side side) {
     bool known = side == Side::A ? pair.a_sockets.has_value() : pair.b_sockets.has_value();
-    const auto& process = side == Side::A ? pair.a.process() : pair.b->process();
+    const auto& process = pair.process(side);
     if (known && process.alive() && !process.stopped()) {
         (void) accept_all(pair, side, kDrainLimit).ok();
     }

@@ -142,8 +142,7 @@ Status cut_off(Step& step, Side from) {
 }
 
 void give_precedence(Pair& pair, Side side) {
-    const auto& process = side == Side::A ? pair.a.process() : pair.b->process();
-    (void) process.set_nice(pair.record().a.scheduling.nice).ok();
+    (void) pair.process(side).set_nice(pair.record().a.scheduling.nice).ok();
 }
 
 Status await_turn(Pair& pair, Side side, std::chrono::milliseconds limit) {

@@ -57,7 +57,6 @@ class Faults : public ::testing::Test {
         auto output = lab().appctl({"hitless/failover", "--from=" + lab().new_software()});
         ASSERT_EQ(output.exit_status, 0) << output.standard_error;
     }
-    pid_t b_pid() { return Process::from_pidfile(lab().path("run/hitless/b/ovs-vswitchd.pid"))->pid(); }
     void start_daemon(const Words& environment = {}) { lab().start_daemon(environment); }
     void kill_daemon() { lab().kill_daemon(); }
     // Another daemon, of which an operation waits at a fault point (base/fault.h).

@@ -43,7 +43,7 @@ class NewA : public Instance {};
 TEST_P(B, ThatFailsLeavesThePacketsToA) {
     auto before = lab().snapshot();
     LabTraffic traffic(lab());
-    upgrade_with([this] { fail(b_pid()); });
+    upgrade_with([this] { fail(lab().b_pid()); });
     expect_clean();
     if (phase == "copy-back") {   // A, restarted, has no flows yet: it forwards when its controllers, or the operator, have given it some
         return;

@@ -39,11 +39,11 @@ class InTheSoak : public Faults {
 };
 
 TEST_F(InTheSoak, WhenBDiesPacketsGoByAAgainAtOnce) {
-    run([this] { ::kill(b_pid(), SIGKILL); }, "B's ovs-vswitchd has ended", 100);
+    run([this] { ::kill(lab().b_pid(), SIGKILL); }, "B's ovs-vswitchd has ended", 100);
 }
 
 TEST_F(InTheSoak, WhenBIsStoppedPacketsGoByAAgainAtOnce) {
-    run([this] { ::kill(b_pid(), SIGSTOP); }, "is stopped", 100);
+    run([this] { ::kill(lab().b_pid(), SIGSTOP); }, "is stopped", 100);
 }
 
 TEST_F(InTheSoak, WhenBLooksHealthyButForwardsNothingPacketsGoByAAgain) {

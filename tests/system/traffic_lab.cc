@@ -191,6 +191,10 @@ pid_t TrafficLab::switch_pid() const {
     return must(Process::from_pidfile(path("run/ovs-vswitchd.pid"))).pid();
 }
 
+pid_t TrafficLab::b_pid() const {
+    return must(Process::from_pidfile(path("run/hitless/b/ovs-vswitchd.pid"))).pid();
+}
+
 pid_t TrafficLab::daemon_pid() const {
     return must(Process::from_pidfile(path("run/ovs-hitlessd.pid"))).pid();
 }

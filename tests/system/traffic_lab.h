@@ -54,6 +54,7 @@ class TrafficLab {
     // Waits until the operation that runs is in one of 'phases'; false when it ended first.
     bool wait_for_phase(const Words& phases) const;
     pid_t switch_pid() const;
+    pid_t b_pid() const;
     pid_t daemon_pid() const;
     // There is one from the beginning. 'environment' is more of it, each 'name=value'.
     void start_daemon(const Words& environment = {}) const;

@@ -21,7 +21,7 @@ TEST_F(Faults, WhenBDiesWhileItIsActiveForGoodPacketsGoByAAgainAtOnce) {
     auto before = lab().snapshot();
     failover();
     std::this_thread::sleep_for(300ms);
-    ::kill(b_pid(), SIGKILL);
+    ::kill(lab().b_pid(), SIGKILL);
     ASSERT_TRUE(comes_to_rest("idle"));
     EXPECT_THAT(lab().appctl({"hitless/history", "1"}).standard_output, HasSubstr("B's ovs-vswitchd has ended"));
     expect_same(before);
@@ -381,12 +381,12 @@ TEST_F(Faults, ADaemonThatIsKilledInTheSoakIsFollowedByOneThatCompletesTheUpgrad
     auto done = lab().appctl_meanwhile(upgrade("3"));
     ASSERT_TRUE(lab().wait_for_phase({"soak"}));
     std::this_thread::sleep_for(500ms);
-    pid_t b = b_pid();
+    pid_t b = lab().b_pid();
     kill_daemon();
     EXPECT_NE(done.get().exit_status, 0);
     std::this_thread::sleep_for(300ms);
     start_daemon();
-    EXPECT_EQ(b_pid(), b);
+    EXPECT_EQ(lab().b_pid(), b);
     EXPECT_EQ(lab().appctl({"version"}).exit_status, 0);   // the front serves B
     expect_completed(before);
     expect_nothing_lost(traffic.stop());
@@ -455,7 +455,7 @@ TEST_F(Faults, WhenBDiesWithItsDaemonTheNextOneGivesThePacketsToA) {
     auto before = lab().snapshot();
     failover();
     kill_daemon();
-    auto b = Process::open(b_pid());
+    auto b = Process::open(lab().b_pid());
     ASSERT_TRUE(b->signal(SIGKILL));
     ASSERT_TRUE(b->wait_end(5s));   // its pidfile's lock included
     start_daemon();

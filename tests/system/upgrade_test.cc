@@ -254,8 +254,7 @@ TEST_F(Upgrade, BTakesItsMemoryFromAFasterAllocator) {
     make_lab();
     order({"hitless/standby", "--from=" + lab().new_software()});
     auto mapped_by = [](pid_t pid) { return contents(fmt::format("/proc/{}/maps", pid)); };
-    pid_t b = Process::from_pidfile(lab().path("run/hitless/b/ovs-vswitchd.pid"))->pid();
-    EXPECT_THAT(mapped_by(b), testing::HasSubstr("/libjemalloc.so.2"));
+    EXPECT_THAT(mapped_by(lab().b_pid()), testing::HasSubstr("/libjemalloc.so.2"));
     order(upgrade({"--soak=0"}));
     EXPECT_THAT(mapped_by(lab().switch_pid()),
                 testing::AllOf(testing::HasSubstr("/ovs-vswitchd"), testing::Not(testing::HasSubstr("jemalloc"))));   // as it was
@@ -266,7 +265,6 @@ TEST_F(Upgrade, BTakesItsMemoryFromAFasterAllocator) {
 class Precedence : public Upgrade {
   protected:
     static int niceness(pid_t pid) { return Process::open(pid)->scheduling()->nice; }
-    pid_t b() { return Process::from_pidfile(lab().path("run/hitless/b/ovs-vswitchd.pid"))->pid(); }
 
     // Upgrades, and waits until A has been restarted. B forwards then.
     std::future<ProgramOutput> upgrade_until_restarted() {
@@ -286,9 +284,9 @@ TEST_F(Precedence, IsThatOfTheInstanceThatForwards) {
     int own = niceness(lab().switch_pid());
     ASSERT_LT(own, 0);
     order({"hitless/standby", "--from=" + lab().new_software()});
-    EXPECT_EQ(niceness(b()), 0);
+    EXPECT_EQ(niceness(lab().b_pid()), 0);
     auto operation = upgrade_until_restarted();
-    EXPECT_EQ(niceness(b()), own);
+    EXPECT_EQ(niceness(lab().b_pid()), own);
     EXPECT_EQ(niceness(lab().switch_pid()), 0);
     EXPECT_EQ(operation.get().exit_status, 0);
     EXPECT_EQ(niceness(lab().switch_pid()), own);
@@ -299,7 +297,7 @@ TEST_F(Precedence, IsThatOfARestartedAWhenBDies) {
     int own = niceness(lab().switch_pid());
     auto operation = upgrade_until_restarted();
     EXPECT_EQ(niceness(lab().switch_pid()), 0);
-    ASSERT_EQ(::kill(b(), SIGKILL), 0);
+    ASSERT_EQ(::kill(lab().b_pid(), SIGKILL), 0);
     EXPECT_NE(operation.get().exit_status, 0);
     EXPECT_EQ(niceness(lab().switch_pid()), own);
     EXPECT_EQ(lab().state(), "idle");
@@ -310,7 +308,7 @@ TEST_F(Precedence, IsThatOfARestartedAWhenBAndTheDaemonDie) {
     int own = niceness(lab().switch_pid());
     auto operation = upgrade_until_restarted();
     lab().kill_daemon();
-    ASSERT_EQ(::kill(b(), SIGKILL), 0);
+    ASSERT_EQ(::kill(lab().b_pid(), SIGKILL), 0);
     (void) operation.get();
     lab().start_daemon();
     EXPECT_TRUE(eventually([&] { return lab().state() == "idle"; }));
