@@ -1,6 +1,7 @@
 #include "instance/control.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace hitless::instance {
@@ -22,6 +23,9 @@ Result<std::string> Control::call(const std::string& command,
     auto reply = unixctl_->call(command, arguments, limit);
     auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
     longest_call_ = std::max(longest_call_, took);
+    if (gives_time_) {
+        std::this_thread::sleep_for(took);
+    }
     if (!unixctl_->usable()) {
         unixctl_.reset();   // the next call connects anew
     }
@@ -37,6 +41,13 @@ void Control::ask(const std::vector<unixctl::Request>& requests) {
 void Control::forget_asked() {
     if (unixctl_) {
         unixctl_->forget_asked();
+    }
+}
+
+void Control::give_time(bool give) {
+    gives_time_ = give;
+    for (auto& [bridge, session] : openflow_) {
+        session.give_time(give);
     }
 }
 

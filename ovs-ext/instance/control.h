@@ -55,11 +55,28 @@ class Control {
     void follow(ControlPaths paths) { paths_ = std::move(paths); }
 
   private:
+    friend class Unhurried;
+    void give_time(bool give);
+
     Side side_;
     ControlPaths paths_;
+    bool gives_time_ = false;
     std::chrono::microseconds longest_call_{};
     std::optional<unixctl::Client> unixctl_;
     std::map<std::string, openflow::Connection> openflow_;
+};
+
+// While it exists, an instance that forwards is left alone after each request for as long as that took, so that it works off the packets
+// that have come meanwhile. Not for a hold, in which they wait for the answers.
+class Unhurried {
+  public:
+    explicit Unhurried(Control& control) : control_(control) { control_.give_time(true); }
+    ~Unhurried() { control_.give_time(false); }
+    Unhurried(const Unhurried&) = delete;
+    Unhurried& operator=(const Unhurried&) = delete;
+
+  private:
+    Control& control_;
 };
 
 }  // namespace hitless::instance

@@ -2,6 +2,7 @@
 
 #include "openflow/connection.h"
 
+#include <thread>
 #include <unordered_map>
 
 #include "openflow/buffers.h"
@@ -51,7 +52,7 @@ struct Connection::Session {
     std::chrono::milliseconds limit{};
     ofp_version version{};
     uint32_t last_xid = 0;
-    bool usable = true;
+    bool usable = true, gives_time = false;
     EventHandler event;
     std::chrono::microseconds longest_request{};
 
@@ -231,6 +232,8 @@ Result<Connection> Connection::open(const std::string& path, const std::string& 
 
 std::chrono::microseconds Connection::take_longest_request() { return std::exchange(session_->longest_request, {}); }
 
+void Connection::give_time(bool give) { session_->gives_time = give; }
+
 const std::string& Connection::name() const {
     return session_->name;
 }
@@ -338,10 +341,13 @@ Status Connection::requests(std::span<const Message> requests, size_t at_once, c
             first = error;
         }
     };
-    auto spoke = std::chrono::steady_clock::now();
+    at_once = session_->gives_time ? 1 : at_once;
+    auto asked = std::chrono::steady_clock::now();
+    auto spoke = asked;
     TRY(session_->transfer(
         requests.size(), [&](size_t i) { return i < answered + at_once ? to_buffer(requests[i], first_xid + i) : Buffer(); },
         [&](Buffer message) {
+            size_t before = answered;
             auto silent = std::chrono::steady_clock::now() - spoke;
             session_->longest_request = std::max(session_->longest_request,
                                                  std::chrono::duration_cast<std::chrono::microseconds>(silent));
@@ -365,6 +371,10 @@ Status Connection::requests(std::span<const Message> requests, size_t at_once, c
                 }
                 bool more = ofpmsg_is_stat_reply(header_of(message.get())) && ofpmp_more(header_of(message.get()));
                 answered += more ? 0 : 1;
+            }
+            if (session_->gives_time && answered > before) {
+                std::this_thread::sleep_for(std::chrono::steady_clock::now() - asked);
+                asked = std::chrono::steady_clock::now();
             }
             spoke = std::chrono::steady_clock::now();   // what was done with it here is not the switch's time
             return answered == requests.size();

@@ -63,6 +63,10 @@ class Connection {
     // Runs 'packets' one after the other, each to its end before the next, and waits for the last.
     Status packet_outs(std::span<const PacketOut> packets);
 
+    // Whether the switch is left alone after each answer to a request() for as long as it took, and asked one thing at a time: it forwards
+    // meanwhile what has come while it worked on that. False at first.
+    void give_time(bool give);
+
     // The longest that the switch was silent while it owed the answer to a request(), since the last call of this.
     std::chrono::microseconds take_longest_request();
 

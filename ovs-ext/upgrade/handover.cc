@@ -85,24 +85,31 @@ Status bring_over(Step& step, Side from, size_t i, bool in_hold) {
     return {};
 }
 
-// The state that changed since the copy; in the hold only what packets themselves change. B's (or a restarted A's) output gate is
-// shut: what loading sends goes nowhere. Returns what it took, by kind.
-Result<std::string> load_delta(Step& step, Side from, bool in_hold) {
+// The state that changed since the copy. What is brought over now need not be in the hold.
+Status load_changes(Step& step, Side from) {
+    instance::Unhurried unhurried(step.pair.control(from));
+    for (size_t i = 0; i < step.pair.kinds.list.size(); i++) {
+        TRY(bring_over(step, from, i, false));
+    }
+    return {};
+}
+
+// In the hold: only what packets themselves change. B's (or a restarted A's) output gate is shut: what loading sends goes nowhere.
+// Returns what it took, by kind.
+Result<std::string> load_delta(Step& step, Side from) {
     auto& pair = step.pair;
     auto began = Clock::now();
     std::string times;
     for (size_t i = 0; i < pair.kinds.list.size(); i++) {
         auto& kind = *pair.kinds.list[i];
-        if (in_hold && !kind.changed_by_packets()) {
+        if (!kind.changed_by_packets()) {
             continue;
         }
-        if (in_hold && TRY(cut_short(step, i))) {
+        if (TRY(cut_short(step, i))) {
             break;
         }
-        if (in_hold) {
-            kind.packets_wait();
-        }
-        TRY(bring_over(step, from, i, in_hold));
+        kind.packets_wait();
+        TRY(bring_over(step, from, i, true));
         auto now = Clock::now();
         times += fmt::format("{}{} {} us", times.empty() ? "" : ", ", kind.name(),
                              duration_cast<microseconds>(now - began).count());
@@ -224,7 +231,7 @@ Status run_hold(Step& step, Side from) {
         TRY(cut_off(step, from));
         FAULT_POINT("hold.cut-off");
         TRY(watch(pair, from));
-        TRY(load_delta(step, from, false));   // what is brought over now need not be in the hold
+        TRY(load_changes(step, from));
         TRY(arm_all(pair, from));
         TRY(wait_until_quiet(pair.sockets(from), from));
         give_precedence(pair, other(from));
@@ -256,14 +263,14 @@ Status run_commit(Step& step, Side from) {
         return settle_at_b(step);
     }
     FAULT_POINT("commit.before-delta");
-    std::string times = TRY(load_delta(step, from, true));
+    std::string times = TRY(load_delta(step, from));
     for (const auto deadline = Clock::now() + kDrainLimit; !TRY(step.pair.steering->settle());) {
         if (Clock::now() > deadline) {
             return make_error("{} has been sending packets to itself for {} ms: is there a loop between its ports?", to_string(from),
                               kDrainLimit / 1ms);
         }
         TRY(drain_and_ask(step.pair, from, kDrainLimit, [&step] { return check_room(step.pair); }));
-        times = TRY(load_delta(step, from, true));
+        times = TRY(load_delta(step, from));
     }
     if (to == Side::B) {   // what was held must not go to one that has died in the hold
         TRY(check_running(step.pair));

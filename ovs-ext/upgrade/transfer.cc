@@ -208,6 +208,7 @@ Result<state::KindOptions> kind_options(Pair& pair, Side from) {
 Status run_copy(Step& step, Side from) {
     auto& pair = step.pair;
     pair.look_after_nobody();
+    instance::Unhurried unhurried(pair.control(from));
     for (auto& kind : pair.kinds.list) {
         kind->unfollow();
     }
@@ -231,6 +232,7 @@ Status run_copy(Step& step, Side from) {
 
 Status run_verify(Step& step, Side from) {
     auto& pair = step.pair;
+    instance::Unhurried unhurried(pair.control(from));
     auto began = std::chrono::steady_clock::now();
     while (auto refused = TRY(copy_again(step, from))) {
         if (std::chrono::steady_clock::now() - began >= refused->may_last) {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <string>
@@ -25,8 +26,8 @@ class FakeSwitch {
 
     using Answers = std::map<std::string, std::string>;
     // What it answers to commands with their arguments ("fdb/show br0"). Of another it says that it is no command, and with
-    // other arguments than these that it takes fewer.
-    explicit FakeSwitch(Answers answers) : answers_(std::move(answers)) {
+    // other arguments than these that it takes fewer. It works on each for as long as it 'takes'.
+    explicit FakeSwitch(Answers answers, std::chrono::milliseconds takes = {}) : answers_(std::move(answers)), takes_(takes) {
         EXPECT_TRUE(::mkdtemp(directory_.data()));
         auto listener = control::listen_unix(path());
         EXPECT_TRUE(listener.ok());
@@ -67,6 +68,7 @@ class FakeSwitch {
             }
             std::string text(65536, '\0');
             for (ssize_t n = 0; (n = ::recv(client.get(), text.data(), text.size(), 0)) > 0;) {
+                std::this_thread::sleep_for(takes_);
                 auto reply = answer(text.substr(0, static_cast<size_t>(n)));
                 ::send(client.get(), reply.data(), reply.size(), MSG_NOSIGNAL);
             }
@@ -98,6 +100,7 @@ class FakeSwitch {
 
     std::string directory_ = "/tmp/fake-switch.XXXXXX";
     Answers answers_;
+    std::chrono::milliseconds takes_;
     Fd listener_;
     mutable std::mutex mutex_;
     std::vector<std::string> asked_;

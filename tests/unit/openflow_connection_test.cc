@@ -142,47 +142,76 @@ TEST(Connection, TakesNoMessageOfAnotherKindForAnAnswer) {
     EXPECT_TRUE(connection->usable());
 }
 
-// Requests and answers are echoes, which have no parts.
-TEST(Connection, LeavesNoMoreRequestsUnansweredThanItShall) {
-    constexpr size_t at_once = 2, n = 5, size = 9;
-    size_t most = 0;
+// What became of five requests for echoes, whose answers have no parts.
+struct Echoes {
+    static constexpr auto answered_after = limit / 10;   // so that all that it will send is there
+    size_t most = 0;                                     // unanswered at any time
     std::vector<size_t> order;
-    {
-        Peer peer([&](int client) {
-            Peer::hello(client);
-            uint8_t hello[256];
-            EXPECT_EQ(::recv(client, hello, 8, MSG_WAITALL), 8);
-            EXPECT_GT(hello[3], 8);   // its length: the versions follow
-            const ssize_t rest = hello[3] - 8;   // read before it is overwritten
-            EXPECT_EQ(::recv(client, hello, static_cast<size_t>(rest), MSG_WAITALL), rest);
-            std::vector<uint8_t> waiting;
-            for (size_t answered = 0; answered < n; answered++) {
-                std::this_thread::sleep_for(limit / 10);   // for all that it will send
-                uint8_t buffer[4096];
-                ssize_t got = ::recv(client, buffer, sizeof buffer, waiting.empty() ? 0 : MSG_DONTWAIT);
+    std::chrono::steady_clock::duration took{};
+};
+
+Echoes ask_for_five(size_t at_once, bool give_time) {
+    constexpr size_t n = 5, size = 9;
+    Echoes echoes;
+    Peer peer([&](int client) {
+        Peer::hello(client);
+        uint8_t hello[256];
+        EXPECT_EQ(::recv(client, hello, 8, MSG_WAITALL), 8);
+        EXPECT_GT(hello[3], 8);   // its length: the versions follow
+        const ssize_t rest = hello[3] - 8;   // read before it is overwritten
+        EXPECT_EQ(::recv(client, hello, static_cast<size_t>(rest), MSG_WAITALL), rest);
+        std::vector<uint8_t> waiting;
+        for (size_t answered = 0; answered < n; answered++) {
+            uint8_t buffer[4096];
+            auto receive = [&](int flags) {
+                ssize_t got = ::recv(client, buffer, sizeof buffer, flags);
                 waiting.insert(waiting.end(), buffer, buffer + std::max<ssize_t>(got, 0));
-                most = std::max(most, waiting.size() / size);
-                waiting[1] = 3;   // OFPT_ECHO_REPLY
-                EXPECT_EQ(::send(client, waiting.data(), size, MSG_NOSIGNAL), static_cast<ssize_t>(size));
-                waiting.erase(waiting.begin(), waiting.begin() + size);
+            };
+            if (waiting.empty()) {
+                receive(0);
             }
-            Peer::listen_only(client);
-        });
-        auto connection = Connection::open(peer.path(), "br0", limit);
-        ASSERT_TRUE(connection.ok()) << connection.error().message;
-        std::vector<Message> requests;
-        for (uint8_t i = 0; i < n; i++) {
-            requests.push_back({6, 2, 0, size, 0, 0, 0, 0, i});
+            std::this_thread::sleep_for(Echoes::answered_after);
+            receive(MSG_DONTWAIT);
+            echoes.most = std::max(echoes.most, waiting.size() / size);
+            waiting[1] = 3;   // OFPT_ECHO_REPLY
+            EXPECT_EQ(::send(client, waiting.data(), size, MSG_NOSIGNAL), static_cast<ssize_t>(size));
+            waiting.erase(waiting.begin(), waiting.begin() + size);
         }
-        Status asked = connection->requests(requests, at_once, [&](size_t request, std::span<const uint8_t> part) -> Status {
-            EXPECT_EQ(part.back(), request);
-            order.push_back(request);
-            return {};
-        });
-        EXPECT_TRUE(asked.ok()) << asked.error().message;
+        Peer::listen_only(client);
+    });
+    auto connection = Connection::open(peer.path(), "br0", limit);
+    EXPECT_TRUE(connection.ok()) << connection.error().message;
+    if (!connection) {
+        return echoes;
     }
-    EXPECT_EQ(most, at_once);
-    EXPECT_EQ(order, (std::vector<size_t>{0, 1, 2, 3, 4}));
+    connection->give_time(give_time);
+    std::vector<Message> requests;
+    for (uint8_t i = 0; i < n; i++) {
+        requests.push_back({6, 2, 0, size, 0, 0, 0, 0, i});
+    }
+    auto began = std::chrono::steady_clock::now();
+    Status asked = connection->requests(requests, at_once, [&](size_t request, std::span<const uint8_t> part) -> Status {
+        EXPECT_EQ(part.back(), request);
+        echoes.order.push_back(request);
+        return {};
+    });
+    echoes.took = std::chrono::steady_clock::now() - began;
+    EXPECT_TRUE(asked.ok()) << asked.error().message;
+    return echoes;
+}
+
+TEST(Connection, LeavesNoMoreRequestsUnansweredThanItShall) {
+    Echoes echoes = ask_for_five(2, false);
+    EXPECT_EQ(echoes.most, 2u);
+    EXPECT_EQ(echoes.order, (std::vector<size_t>{0, 1, 2, 3, 4}));
+}
+
+TEST(Connection, GivesTheSwitchTimeAfterEachAnswer) {
+    Echoes echoes = ask_for_five(2, true), hurried = ask_for_five(1, false);
+    EXPECT_EQ(echoes.most, 1u);
+    EXPECT_EQ(echoes.order, (std::vector<size_t>{0, 1, 2, 3, 4}));
+    EXPECT_GE(echoes.took, 10 * Echoes::answered_after);
+    EXPECT_LT(hurried.took, echoes.took);
 }
 
 }  // namespace
