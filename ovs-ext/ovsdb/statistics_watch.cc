@@ -22,6 +22,8 @@ constexpr auto kAfter = 100ms;
 // The interval begins when it is done: 20 to 80 ms later each time [measured, 256 ports].
 constexpr auto kLater = 80ms;
 constexpr auto kBelievedIntervals = 8;
+// For a server to answer; and for one that has ended, to come back, before it is looked for once more.
+constexpr std::chrono::milliseconds kAnswerLimit = 10s, kComeBackLimit = 1s;
 
 Json::Value written_statistics() {
     Json::Value request;
@@ -75,17 +77,17 @@ StatisticsWatch::~StatisticsWatch() {
 Result<std::unique_ptr<StatisticsWatch>> StatisticsWatch::start(const std::vector<std::string>& servers,
                                                                 std::chrono::milliseconds interval) {
     std::unique_ptr<StatisticsWatch> watch(new StatisticsWatch(interval));
-    TRY(watch->watch(servers));
+    for (const auto& server : servers) {
+        TRY(watch->watch(server, kAnswerLimit));
+    }
+    watch->thread_ = std::thread([&watch = *watch] { watch.run(); });
     return watch;
 }
 
-Status StatisticsWatch::watch(const std::vector<std::string>& servers) {
-    for (const auto& server : servers) {
-        auto client = TRY(Client::connect(server));
-        TRY(client.monitor(open_vswitch, written_statistics()));
-        clients_.push_back(std::move(client));
-    }
-    thread_ = std::thread([this] { run(); });
+Status StatisticsWatch::watch(const std::string& server, std::chrono::milliseconds limit) {
+    auto client = TRY(Client::connect(server, limit));
+    TRY(client.monitor(open_vswitch, written_statistics()));
+    clients_.push_back(std::move(client));
     return {};
 }
 
@@ -101,11 +103,18 @@ bool StatisticsWatch::take_updates(Client& client) {
 }
 
 void StatisticsWatch::run() {
-    while (!stopping_ && !clients_.empty()) {
+    while (!stopping_) {
         std::vector<Client*> waiting;
         std::ranges::transform(clients_, std::back_inserter(waiting), [](Client& client) { return &client; });
-        Client::wait_any(waiting, stop_.get(), 1h);
-        std::erase_if(clients_, [this](Client& client) { return !take_updates(client); });
+        Client::wait_any(waiting, stop_.get(), gone_.empty() ? 1h : kComeBackLimit);
+        std::erase_if(gone_, [this](const std::string& server) { return watch(server, kComeBackLimit).ok(); });
+        std::erase_if(clients_, [this](Client& client) {
+            bool there = take_updates(client);
+            if (!there) {
+                gone_.push_back(client.path());
+            }
+            return !there;
+        });
     }
 }
 

@@ -43,7 +43,7 @@ class StatisticsTimes {
     std::vector<TimePoint> written_;
 };
 
-// Watches the databases of switches, on a thread of its own, until it is destroyed. One whose server ends is watched no longer.
+// Watches the databases of switches, on a thread of its own, until it is destroyed. One whose server ends is watched again when there is one.
 class StatisticsWatch {
   public:
     // Of the ovsdb-servers at these sockets; 'interval' is that of the switches. Error when one does not answer.
@@ -57,13 +57,14 @@ class StatisticsWatch {
 
   private:
     explicit StatisticsWatch(std::chrono::milliseconds interval);
-    Status watch(const std::vector<std::string>& servers);
+    Status watch(const std::string& server, std::chrono::milliseconds limit);
     void run();
     bool take_updates(Client& client);   // whether the server is still there
 
     mutable std::mutex mutex_;
     StatisticsTimes times_;
     std::vector<Client> clients_;
+    std::vector<std::string> gone_;   // servers that have ended
     std::atomic<bool> stopping_ = false;
     Fd stop_;
     std::thread thread_;

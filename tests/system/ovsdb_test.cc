@@ -270,6 +270,17 @@ TEST_F(Statistics, AreSeenInOneDatabaseWhenTheOtherIsGone) {
     EXPECT_TRUE(is_near());
 }
 
+// As where a service restarts the switch with its database.
+TEST_F(Statistics, AreSeenAgainWhenTheDatabaseIsBack) {
+    a_.stop_server();
+    a_.start_server();
+    int packets = 0;
+    EXPECT_TRUE(eventually([&] {
+        write(a_, ++packets);
+        return watch_->near();
+    }, seconds(5)));
+}
+
 TEST_F(Statistics, AreNotWatchedWhereNobodyAnswers) {
     b_.stop_server();
     auto started = StatisticsWatch::start({a_.socket(), b_.socket()}, seconds(5));
