@@ -69,6 +69,7 @@ Result<DiffReport> SwitchSite::diff(const std::optional<std::string>& kind) {
         TRY(check_both_run(view));
         report.from = view.active;
         auto from = control_of(report.from, view, places_), to = control_of(other(report.from), view, places_);
+        instance::Unhurried unhurried(from);
         auto found = TRY(state::verify(*one, from, to));
         report.kinds.push_back({std::string(one->name()), found.identical, found.missing, found.extra, found.different,
                                 found.harmless, std::move(found.examples)});
