@@ -70,6 +70,7 @@ void UncheckedConnections::loop() {
     options.sequences = sequences_;
     state::Conntrack conntrack(std::move(options), windows_.check);
     Pace step(kStep), look(kLook);
+    look.took({});   // they have just been copied
     for (bool more = true; more;) {
         std::unique_lock lock(mutex_);
         if (stopped_.wait_for(lock, kStep, [this] { return stop_; })) {

@@ -30,14 +30,14 @@ struct WindowState {
     }
 };
 
-// When something that costs the instance time is to be done next: never more than a hundredth of the time.
+// When something that costs the instance time is to be done next: never more than a thousandth of the time. At once, at first.
 class Pace {
   public:
     explicit Pace(std::chrono::milliseconds least) : least_(least) {}
 
     bool due() const { return std::chrono::steady_clock::now() >= next_; }
     void took(std::chrono::steady_clock::duration duration) {
-        next_ = std::chrono::steady_clock::now() + std::max<std::chrono::steady_clock::duration>(least_, 100 * duration);
+        next_ = std::chrono::steady_clock::now() + std::max<std::chrono::steady_clock::duration>(least_, 1000 * duration);
     }
 
   private:
