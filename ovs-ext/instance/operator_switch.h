@@ -59,7 +59,8 @@ class OperatorSwitch {
 
     // Starts it again from executable(), and takes the new process for it: by its systemd service where it has one, else
     // with the same arguments, environment and scheduling, but for its niceness, which is 'nice' in either case. The caller has
-    // released the pidfile; another switch that somebody starts in that moment is ended. Returns when the new process says that it is up. Error after 'limit'.
+    // released the pidfile; another switch that somebody starts in that moment is ended. Returns when the new process says that it is
+    // up. Error after 'limit'.
     Status start(std::chrono::milliseconds limit, int nice);
 
   private:

@@ -48,7 +48,7 @@ def blackout_ms(report, upgrade):
 def outside(report):
     """The same of packets that were not sent in a hold (there is none where no upgrade was told of): of all, and of 99.9 % of the intervals."""
     intervals = set(range(len(report["total"]["series"]["latency_maximum_us"])))
-    if report["told"] and "holds" in report["told"]:
+    if report["told"]:
         intervals -= in_holds(report, report["told"])
     lateness = lateness_ms(report, intervals)
     return {"outside_ms": lateness[-1], "outside_p99.9_ms": lateness[int(0.999 * len(lateness))]}
