@@ -153,7 +153,7 @@ void Front::accept_from(const Listener& listener) {
         if (!client) {
             return;
         }
-        sessions_.push_back(std::make_unique<Session>(std::move(client), own_path_));
+        sessions_.push_back(std::make_unique<Session>(std::move(client), own_path_, passed_));
     }
 }
 

@@ -18,7 +18,9 @@
 // by any thread and return at once.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <list>
 #include <map>
 #include <memory>
@@ -78,6 +80,10 @@ class Front {
     void run();
     void wait();
 
+    // How many requests have been passed to the active instance, and answers or failures have come of: while it stays the same, no
+    // client has changed anything there.
+    uint64_t passed() const { return passed_; }
+
     // Clients connected; for memory/show.
     size_t clients() const { return sessions_.size(); }
 
@@ -101,6 +107,7 @@ class Front {
     std::map<std::string, Listener> listeners_;   // by path
     std::list<Listener> closing_;                 // given back: closed by run(), so that the loop never polls a closed fd
 
+    std::atomic<uint64_t> passed_ = 0;
     std::list<std::unique_ptr<Session>> sessions_;   // main loop only
 };
 

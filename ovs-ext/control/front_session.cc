@@ -43,10 +43,12 @@ void MessageDestroy::operator()(jsonrpc_msg* message) const {
     jsonrpc_msg_destroy(message);
 }
 
-Front::Session::Session(Fd client, std::string own_path)
-    : fd_(client.get()), own_path_(std::move(own_path)), client_(open_rpc(std::move(client), "unix")) {}
+Front::Session::Session(Fd client, std::string own_path, std::atomic<uint64_t>& passed)
+    : fd_(client.get()), own_path_(std::move(own_path)), passed_(passed), client_(open_rpc(std::move(client), "unix")) {}
 
-Front::Session::~Session() = default;
+Front::Session::~Session() {
+    passed_ += upstreams_.size();   // may still be carried out
+}
 
 bool Front::Session::run(const std::string& active_path, bool rests) {
     jsonrpc_run(client_.get());
@@ -102,6 +104,7 @@ bool Front::Session::start(const std::string& active_path, bool rests) {
         return false;
     }
     if (where != Route::Daemon) {
+        passed_++;
         upstreams_.push_back(open(*request_, false, active_path, where == Route::Active ? options_.get() : nullptr));
     }
     if (where != Route::Active) {
@@ -162,6 +165,7 @@ void Front::Session::run_upstream(Upstream& upstream, const std::string& active_
     }
     if (upstream.done()) {
         upstream.rpc.reset();
+        passed_ += !upstream.of_daemon;
     }
 }
 

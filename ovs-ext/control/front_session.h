@@ -28,8 +28,8 @@ using Message = std::unique_ptr<jsonrpc_msg, MessageDestroy>;
 
 class Front::Session {
   public:
-    // Serves the client that was accepted as 'client'. 'own_path' is the daemon's control socket.
-    Session(Fd client, std::string own_path);
+    // Serves the client that was accepted as 'client'. 'own_path' is the daemon's control socket. 'passed': as Front::passed().
+    Session(Fd client, std::string own_path, std::atomic<uint64_t>& passed);
     ~Session();
 
     // False when the session is over. 'active_path' is the active instance's control socket, or empty; what is for it waits while
@@ -61,6 +61,7 @@ class Front::Session {
 
     const int fd_;                       // the client's; owned by client_
     const std::string own_path_;
+    std::atomic<uint64_t>& passed_;
     Rpc client_;
     Message request_;                    // in progress, or null
     Message options_;                    // "set-options" (Open vSwitch 3.4 and later), for each of the switch's connections anew; or null

@@ -59,6 +59,7 @@ Result<ConntrackConfig> read_conntrack_config(Client& client) {
         }
     }
     add_allocated_zones(results[4], config.zones);
+    config.has_limits = TRY(client.get_schema(open_vswitch))["tables"]["CT_Zone"]["columns"].isMember("limit");
     return config;
 }
 

@@ -17,6 +17,7 @@ struct ConntrackConfig {
     // Zones that somebody has configured: those of table CT_Zone, and those that OVN has allocated (external_ids of bridges,
     // "ct-zone-..."). Connections may be in others, too.
     std::set<uint16_t> zones;
+    bool has_limits = false;   // the schema knows limits of zones (3.3 and later)
 };
 
 Result<ConntrackConfig> read_conntrack_config(Client& client);

@@ -57,7 +57,7 @@ Status set_fragments(instance::Control& to, const std::string& what, const std::
 }  // namespace
 
 Result<Snapshot> ConntrackSettings::dump(instance::Control& from) {
-    Snapshot settings = TRY(parse_conntrack_limits(TRY(from.call("dpctl/ct-get-limits"))));
+    Snapshot settings = TRY(limits_->read(from, commands_ ? commands_() : std::nullopt));
     auto append = [&settings](const Snapshot& more) { settings.insert(settings.end(), more.begin(), more.end()); };
     append(TRY(dump_sweep_interval(from)));
     append(TRY(parse_ipf_status(TRY(from.call("dpctl/ipf-get-status")))));
@@ -101,6 +101,7 @@ Status ConntrackSettings::remove(instance::Control& to, const Entry& entry) {
 }
 
 Status ConntrackSettings::load(instance::Control& to, const Changes& changes) {
+    limits_->forget(to.side());
     for (const Entry& entry : changes.remove) {
         TRY(remove(to, entry));
     }

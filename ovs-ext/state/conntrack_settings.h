@@ -2,19 +2,27 @@
 // fragments. Loaded before connections. (Timeout policies of zones are in the database, and so in a clone of it.)
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "state/kind.h"
 #include "state/sequence_check.h"
+#include "state/zone_limits.h"
 
 namespace hitless::state {
+
+// As ZoneLimits::read() takes it; empty: it is not known.
+using CommandCount = std::function<std::optional<uint64_t>()>;
 
 // Keys: "maxconns", "tcp-seq-chk", and those of conntrack_settings_parser.h.
 class ConntrackSettings : public Kind {
   public:
-    explicit ConntrackSettings(std::shared_ptr<SequenceCheck> check) : check_(std::move(check)) {}
+    // 'limits': as an earlier copy knows them; null: there was none.
+    explicit ConntrackSettings(std::shared_ptr<SequenceCheck> check, std::shared_ptr<ZoneLimits> limits = {}, CommandCount commands = {})
+        : check_(std::move(check)), limits_(limits ? std::move(limits) : std::make_shared<ZoneLimits>()), commands_(std::move(commands)) {}
 
     std::string_view name() const override { return "conntrack-settings"; }
     bool changed_by_packets() const override { return false; }
@@ -27,6 +35,8 @@ class ConntrackSettings : public Kind {
     Status remove(instance::Control& to, const Entry& entry);
 
     std::shared_ptr<SequenceCheck> check_;
+    std::shared_ptr<ZoneLimits> limits_;
+    CommandCount commands_;
 };
 
 }  // namespace hitless::state

@@ -1,7 +1,6 @@
 #include "state/kinds.h"
 
 #include "state/bonds.h"
-#include "state/conntrack_settings.h"
 #include "state/fdb.h"
 #include "state/flows.h"
 #include "state/fragments.h"
@@ -31,7 +30,8 @@ Kinds all_kinds(KindOptions options) {
     kinds.list.push_back(std::make_unique<Groups>());
     kinds.list.push_back(std::make_unique<Flows>());
     kinds.sequence_check = options.sequence_check ? options.sequence_check : std::make_shared<SequenceCheck>();
-    kinds.list.push_back(std::make_unique<ConntrackSettings>(kinds.sequence_check));   // limits apply to what is loaded next
+    // Limits apply to what is loaded next.
+    kinds.list.push_back(std::make_unique<ConntrackSettings>(kinds.sequence_check, options.zone_limits, std::move(options.commands)));
     auto conntrack = std::make_unique<Conntrack>(std::move(options.conntrack), kinds.sequence_check);
     kinds.conntrack = conntrack.get();
     kinds.list.push_back(std::move(conntrack));

@@ -5,13 +5,17 @@
 #include <vector>
 
 #include "state/conntrack.h"
+#include "state/conntrack_settings.h"
 #include "state/kind.h"
 
 namespace hitless::state {
 
 struct KindOptions {
     ConntrackOptions conntrack;
-    std::shared_ptr<SequenceCheck> sequence_check;   // of an earlier copy between the same instances; none: there was none
+    // Of an earlier copy between the same instances; none: there was none.
+    std::shared_ptr<SequenceCheck> sequence_check;
+    std::shared_ptr<ZoneLimits> zone_limits;
+    CommandCount commands;
 };
 
 struct Kinds {

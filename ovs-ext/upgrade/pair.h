@@ -122,6 +122,7 @@ struct Pair {
     bool can_watch = false;   // Steering::watch() tells what may have changed connections
     bool watched = false;     // it does, since before they were read last
     WindowState windows;
+    std::shared_ptr<state::ZoneLimits> zone_limits = std::make_shared<state::ZoneLimits>();
     state::Kinds kinds;
     std::vector<state::Copy> copies;   // by kind, of the last copy
     std::optional<control::MgmtLinks> links;

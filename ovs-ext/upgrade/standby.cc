@@ -106,6 +106,7 @@ Status start_b(Step& step, const std::string& operators_socket) {
     TRY(watch_statistics(pair));
     FAULT_POINT("standby.database");
     pair.windows.forget(Side::B);
+    pair.zone_limits->forget(Side::B);
     TRY(pair.b->start_switch());
     FAULT_POINT("standby.started");
     pair.publish();

@@ -182,13 +182,17 @@ Result<bool> can_watch_connections(instance::Control& from, const ovsdb::Conntra
     return tunnel_endpoints(TRY(from.call("tnl/ports/show", {"-v"}))).empty();
 }
 
-Result<state::KindOptions> kind_options(Pair& pair, Side from) {
+Result<state::KindOptions> kind_options(Pair& pair, const control::Front& front, Side from) {
     auto client = TRY(ovsdb::Client::connect(TRY(pair.a.database_socket())));   // the operator's: B's is a copy of it
     auto config = TRY(ovsdb::read_conntrack_config(client));
     pair.can_watch = TRY(can_watch_connections(pair.control(from), config));
     pair.watched = false;
     state::KindOptions options;
     options.sequence_check = pair.windows.check;
+    options.zone_limits = pair.zone_limits;
+    if (!config.has_limits) {   // else they are set in the database, too
+        options.commands = [&front] { return std::optional(front.passed()); };
+    }
     options.conntrack.copies = pair.windows.copies;
     options.conntrack.sequences = learned_sequences(*pair.steering);
     options.conntrack.passed = passed_since_watch(pair);
@@ -214,7 +218,7 @@ Status run_copy(Step& step, Side from) {
     }
     bool checks = TRY(pair.windows.check->wanted(pair.control(from)));
     TRY(pair.change_record(step.places, [checks](PairRecord& record) { record.checks_sequences = checks; }));
-    pair.kinds = state::all_kinds(TRY(kind_options(pair, from)));
+    pair.kinds = state::all_kinds(TRY(kind_options(pair, step.front, from)));
     step.agent(from).on(Verb::failover, [] { return std::string("transferring state"); });
     step.agent(other(from)).on(Verb::transfer, [&step, from]() -> Result<std::string> {
         TRY(copy_all(step, from));

@@ -198,6 +198,19 @@ TEST(Front, PlainAppctlReachesTheDaemonAndTheSwitch) {
     EXPECT_EQ(merged, list);
 }
 
+TEST(Front, CountsWhatPassesToTheSwitchAndBack) {
+    StockSwitch a;
+    Daemon daemon;
+    daemon.adopt(a);
+    EXPECT_EQ(daemon.front().passed(), 0u);
+    a.appctl({"hitless/echo", "x"});
+    EXPECT_EQ(daemon.front().passed(), 0u);
+    a.appctl({"version"});
+    EXPECT_EQ(daemon.front().passed(), 2u);
+    a.try_run({"ovs-appctl", "no/such"});
+    EXPECT_EQ(daemon.front().passed(), 4u);
+}
+
 TEST(Front, ErrorsPassThrough) {
     StockSwitch a;
     std::string unknown = a.try_run({"ovs-appctl", "no/such"}).standard_error;

@@ -1,8 +1,10 @@
-#include "state/conntrack_settings_parser.h"
+#include "state/conntrack_settings.h"
 
 #include <gmock/gmock.h>
 
+#include "fake_switch.h"
 #include "state/conntrack_parser.h"
+#include "state/conntrack_settings_parser.h"
 
 namespace hitless::state {
 namespace {
@@ -44,6 +46,61 @@ TEST(ConntrackSettingsParser, ReadsFragmentSettingsAndNoCounters) {
                                        Entry{"fragments v6", "disabled"}, Entry{"fragments v6 min", "1280"}));
     EXPECT_FALSE(parse_ipf_status("v4 enabled: 1\n").ok());
     EXPECT_FALSE(parse_ipf_status("v4 enabled: perhaps\n").ok());
+}
+
+const std::string get_limits = "dpctl/ct-get-limits";
+
+TEST(ZoneLimits, AreReadAgainOnlyAfterACommandAndPerInstance) {
+    FakeSwitch a({{get_limits, "zone=1,limit=5,count=0"}}), b({{get_limits, ""}});
+    auto control_of_a = a.control(Side::A), control_of_b = b.control(Side::B);
+    ZoneLimits limits;
+    const Snapshot five = {{"limit zone 1", "5"}}, six = {{"limit zone 1", "6"}};
+    EXPECT_EQ(*limits.read(control_of_a, 7), five);
+    EXPECT_THAT(*limits.read(control_of_b, 7), IsEmpty());
+    a.change(get_limits, "zone=1,limit=6,count=0");
+    EXPECT_EQ(*limits.read(control_of_a, 7), five);
+    EXPECT_EQ(a.asked().size(), 1u);
+    EXPECT_EQ(*limits.read(control_of_a, 8), six);
+
+    a.change(get_limits, "zone=1,limit=5,count=0");
+    limits.forget(Side::B);
+    EXPECT_EQ(*limits.read(control_of_a, 8), six);
+    limits.forget(Side::A);
+    EXPECT_EQ(*limits.read(control_of_a, 8), five);
+
+    a.change(get_limits, FakeSwitch::refusal + std::string("no"));
+    EXPECT_FALSE(limits.read(control_of_a, 9).ok());
+    EXPECT_FALSE(limits.read(control_of_a, 8).ok());
+}
+
+TEST(ZoneLimits, AreReadEachTimeWhereCommandsAreNotAllThatChangesThem) {
+    FakeSwitch a({{get_limits, ""}});
+    auto control = a.control();
+    ZoneLimits limits;
+    for (size_t n = 1; n < 3; n++) {
+        EXPECT_TRUE(limits.read(control, std::nullopt).ok());
+        EXPECT_EQ(a.asked().size(), n);
+    }
+}
+
+TEST(ConntrackSettings, ReadsLimitsAgainAfterItHasLoadedSome) {
+    FakeSwitch b({{get_limits, ""},
+                  {"dpctl/ct-set-limits zone=1,limit=5", ""},
+                  {"dpctl/ipf-get-status", "v4 enabled: 1\nv6 enabled: 1\nmax num frags (v4/v6): 1000\nmin v4 frag size: 1200\n"
+                                           "min v6 frag size: 1280\n"},
+                  {"dpctl/ct-get-maxconns", "3000000"},
+                  {"dpctl/ct-get-tcp-seq-chk", "TCP sequence checking: enabled"}});
+    auto control = b.control();
+    ConntrackSettings settings(std::make_shared<SequenceCheck>(), {}, [] { return std::optional<uint64_t>(1); });
+    auto asked = [&] { return std::ranges::count(b.asked(), get_limits); };
+    ASSERT_TRUE(settings.dump(control).ok());
+    ASSERT_TRUE(settings.dump(control).ok());
+    EXPECT_EQ(asked(), 1);
+    Changes changes;
+    changes.add = {{"limit zone 1", "5"}};
+    ASSERT_TRUE(settings.load(control, changes).ok());
+    ASSERT_TRUE(settings.dump(control).ok());
+    EXPECT_EQ(asked(), 2);
 }
 
 TEST(ConntrackParser, ReadsTheNumberOfConnections) {
