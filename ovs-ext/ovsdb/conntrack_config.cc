@@ -42,12 +42,13 @@ void add_allocated_zones(const Json::Value& bridges, std::set<uint16_t>& zones) 
 }  // namespace
 
 Result<ConntrackConfig> read_conntrack_config(Client& client) {
+    ConntrackConfig config;
+    config.has_limits = client.transact(open_vswitch, {select("CT_Zone", {"limit"})}).ok();   // an unknown column is refused
     auto results = TRY(client.transact(
         open_vswitch, {select(open_vswitch, {"datapaths"}), select("Datapath", {"_uuid", "ct_zones"}),
                        select("CT_Zone", {"_uuid", "timeout_policy"}), select("CT_Timeout_Policy", {"_uuid", "timeouts"}),
                        select("Bridge", {"external_ids"})}));
     Rows datapaths = rows_by_uuid(results[1]), zones = rows_by_uuid(results[2]), policies = rows_by_uuid(results[3]);
-    ConntrackConfig config;
     for (const auto& root : results[0]["rows"]) {
         for (const auto& [type, reference] : pairs(root["datapaths"])) {
             const Json::Value* datapath = type == "netdev" ? referenced(datapaths, reference) : nullptr;
@@ -59,7 +60,6 @@ Result<ConntrackConfig> read_conntrack_config(Client& client) {
         }
     }
     add_allocated_zones(results[4], config.zones);
-    config.has_limits = TRY(client.get_schema(open_vswitch))["tables"]["CT_Zone"]["columns"].isMember("limit");
     return config;
 }
 
