@@ -5,7 +5,6 @@
 
 #include "base/private_directory.h"
 #include "control/gate.h"
-#include "datapath/links.h"
 #include "software/installation.h"
 #include "software/trust.h"
 #include "state/flows.h"
@@ -69,17 +68,13 @@ Status SwitchSite::remove_b() {
     return remove_directory(places_.own());   // last: by it a pair is known
 }
 
-// What can be put back without B: settings (their names are paths), the taps' queue lengths, A's receive buffers.
+// What can be put back without B: settings (their names are paths), A's receive buffers.
 void SwitchSite::restore_host_changes(const journal::OperationRecord& operation) {
     auto a = instance::OperatorSwitch::find(places_.rundir.string());
-    auto links = datapath::Links::open();
     for (const auto& phase : operation.phases) {
         for (const auto& [what, before] : phase.host_changes) {
             if (datapath::is_host_setting(what)) {
                 (void) datapath::exchange_setting(what, before).ok();   // a device that is gone has no settings
-            } else if (what.starts_with(kQueueLength) && links) {
-                auto length = static_cast<uint32_t>(std::atoi(before.c_str()));
-                (void) links->change(what.substr(kQueueLength.size()), {{}, {}, length}).ok();
             } else if (what == kReceiveBuffers && a) {
                 (void) put_sockets_back(a->process().pid(), std::atoi(before.c_str())).ok();
             }

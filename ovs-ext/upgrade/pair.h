@@ -72,7 +72,6 @@ struct Places {
 
 // What is changed on the host besides settings (which go by their paths), as the journal names it.
 inline const std::string kReceiveBuffers = "receive buffers of ovs-vswitchd";
-inline const std::string kQueueLength = "queue length of ";   // and a tap
 
 // What other threads may know of a pair. Whether the processes live and run, they ask these themselves.
 struct PairView {

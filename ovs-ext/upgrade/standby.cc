@@ -2,7 +2,6 @@
 #include <fmt/ranges.h>
 
 #include "base/fault.h"
-#include "datapath/links.h"
 #include "ovsdb/clone.h"
 #include "upgrade/phases.h"
 #include "upgrade/preflight.h"
@@ -65,13 +64,6 @@ Status attach(Step& step) {
     std::vector<std::string> names;
     for (const auto& port : pair.ports) {
         names.push_back(port.name);
-    }
-    auto links = TRY(datapath::Links::open());
-    for (const auto& port : pair.ports) {
-        if (port.tap) {   // steering gives it a longer queue, and puts it back itself unless its process is killed
-            TRY(step.journal.add_host_change(kQueueLength + port.name,
-                                             std::to_string(TRY(links.get(port.name)).tx_queue_length)));
-        }
     }
     TRY(step.journal.add_host_change("programs and legs", fmt::format("none on {}", fmt::join(names, " "))));
     std::lock_guard lock(pair.steering_mutex);
