@@ -12,6 +12,9 @@ namespace {
 // Large segments pass a leg uncut; its far end has the port's MTU.
 constexpr uint32_t leg_mtu = 65535;
 
+// Packets that B's taps have room for: so many come while it works on the first packets of its flows.
+constexpr uint32_t b_queue_length = 16384;
+
 }  // namespace
 
 std::string leg_name(const std::string& prefix, uint32_t index) { return fmt::format("{}l{}", prefix, index); }
@@ -117,6 +120,7 @@ void AttachedPort::take_over_stitch() {
         return {};
     }).ok());
     stitched_ = {leg->ifindex, tap->ifindex};
+    b_queue_length_ = tap->tx_queue_length;
 }
 
 // A filter in B's namespace ends with it: nothing to find later.
@@ -192,9 +196,10 @@ Status AttachedPort::stitch() {
         return {};   // packets pass there now
     }
     take_off_in_b();
-    // Packets of a hold come in a burst. Nothing passes there yet; A's tap keeps its queue, see Release::has_room().
-    TRY(context_.b_links.change(port_.name, {.up = true, .mtu = {}, .tx_queue_length =
-                                std::max(tap->tx_queue_length, context_.options.hold_packets_per_port)}));
+    // Nothing passes there yet. A queueing discipline would get as long a queue, thrice, all cleared at one time (pfifo_fast).
+    TRY(context_.b_links.set_no_queue(port_.name));
+    b_queue_length_ = std::max(tap->tx_queue_length, b_queue_length);
+    TRY(context_.b_links.change(port_.name, {.up = true, .mtu = {}, .tx_queue_length = b_queue_length_}));
     TRY(context_.programs.put_stitch(leg_ifindex, tap->ifindex));
     TRY(context_.programs.put_stitch(tap->ifindex, leg_ifindex));
     stitched_ = {leg_ifindex, tap->ifindex};
@@ -280,8 +285,8 @@ void AttachedPort::abandon() {
     }
 }
 
-uint64_t AttachedPort::read_from_tap() const {
-    auto tap = context_.a_links.get(port_.name);
+uint64_t AttachedPort::read_from_tap(Side side) const {
+    auto tap = (side == Side::A ? context_.a_links : context_.b_links).get(port_.name);
     return tap.ok() ? tap->tx_packets : 0;
 }
 

@@ -57,9 +57,9 @@ class AttachedPort {
     Hold& hold() { return *hold_; }
     bool leg_up() const;
 
-    // Packets that A has ever read from its tap (of a tap port), and that the tap's queue has room for.
-    uint64_t read_from_tap() const;
-    uint32_t tap_queue_length() const { return device_.tx_queue_length; }
+    // Packets that the side has ever read from its tap (of a tap port), and that the tap's queue has room for.
+    uint64_t read_from_tap(Side side) const;
+    uint32_t tap_queue_length(Side side) const { return side == Side::A ? device_.tx_queue_length : b_queue_length_; }
 
     // Packets that the hold's queue had no room for since the last call.
     uint64_t take_new_drops();
@@ -96,6 +96,7 @@ class AttachedPort {
     std::vector<Attachment> attachments_;           // taken off in reverse order
     std::vector<Attachment> b_attachments_;         // in B's namespace: the stitch of a tap port; the end of another's leg
     std::vector<unsigned> stitched_;
+    uint32_t b_queue_length_ = 0;                   // of B's tap, of a tap port that is stitched
     bool attached_ = false;
     bool adopting_ = false;                         // what is there is taken over
     uint64_t queue_drops_ = 0, dropped_ = 0, refused_ = 0;

@@ -30,9 +30,7 @@ Release::Release(SteeringContext& context, std::vector<std::unique_ptr<AttachedP
     }
     for (auto& port : ports) {
         uint64_t released = context.programs.read_counters(port->index()).released;
-        bool counted = to == Side::A && port->port().tap;
-        ports_.push_back({port.get(), arrival(port->index(), released), released, released, counted ? port->read_from_tap() : 0, 0,
-                          released, {}, false});
+        ports_.push_back({port.get(), arrival(port->index(), released), released, released, {}, 0, released, {}, false});
     }
     // A new side takes its time for the first packet of each flow: those that have waited longest do not wait for the others.
     std::ranges::stable_sort(ports_, {}, &Progress::first);
@@ -71,18 +69,21 @@ void Release::extend_deadline() {
     context_.programs.set_deadline(deadline_);
 }
 
-// The queue of A's tap is short, and changing its length would lose the packets in it: the kernel takes the queueing discipline
-// off for the moment. So never more than half of it is filled; what A has read makes room.
+// The queue of a tap is short, and changing the length of A's would lose the packets in it: the kernel takes the queueing discipline
+// off for the moment. So never more than half of it is filled; what has been read makes room.
 bool Release::tap_has_room(Progress& progress) const {
-    if (to_ != Side::A || !progress.port->port().tap) {
+    if (!progress.port->port().tap) {
         return true;
     }
+    if (!progress.read_before) {
+        progress.read_before = progress.port->read_from_tap(to_);
+    }
     uint64_t given = progress.released - progress.held_before;
-    uint64_t most = std::max<uint64_t>(progress.port->tap_queue_length() / 2, batch);
+    uint64_t most = std::max<uint64_t>(progress.port->tap_queue_length(to_) / 2, batch);
     if (given + batch <= progress.read + most) {
         return true;
     }
-    progress.read = progress.port->read_from_tap() - progress.read_before;
+    progress.read = progress.port->read_from_tap(to_) - *progress.read_before;
     return given + batch <= progress.read + most;
 }
 

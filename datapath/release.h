@@ -32,7 +32,9 @@ class Release {
         Clock::time_point first;    // when its first held packet came
         uint64_t released = 0;      // as the programs know it
         uint64_t held_before = 0;   // before this hand-over
-        uint64_t read_before = 0, read = 0;   // from A's tap: before, and since, as far as known
+            // From a tap: when its first held packet was given to it, and since, as far as known.
+        std::optional<uint64_t> read_before;
+        uint64_t read = 0;
         uint64_t looked = 0;        // 'released' when it was last found that the receiver has room
         std::optional<Clock::time_point> waiting;   // for room, since then
         bool taken_for_stuck = false;   // it had no room for too long

@@ -393,6 +393,25 @@ TEST_P(SteeringTest, HoldsTwoHundredThousandPackets) {
     EXPECT_TRUE(eventually([&] { return kernel_memory() < before + taken / 2; })) << "memory is not given back";
 }
 
+// The queues of taps are shorter than a hold: either side gets packets of the host no faster than it reads them.
+TEST_P(SteeringTest, ATapGetsNoMoreThanItsQueueTakes) {
+    constexpr uint64_t packets = 40'000;
+    attach();
+    ping_all();
+    for (Side side : {Side::B, Side::A}) {
+        ASSERT_OK(steering_->halt(20s));
+        auto burst = must(Burst::send({"", "10.9.0.254", hosts_->path(1), "10.9.0.1"}, packets));
+        auto report = steering_->release(side);
+        ASSERT_OK(report);
+        auto count = burst->stop();
+        EXPECT_GE(report->held, packets);
+        EXPECT_EQ(report->dropped + report->refused, 0u);
+        EXPECT_EQ(count.sent, packets);
+        EXPECT_EQ(count.lost + count.duplicated + count.reordered, 0u) << "to " << to_string(side);
+    }
+    ASSERT_OK(steering_->detach_all());
+}
+
 // New packets do not wait for ever behind held ones that the new side does not take: they go first then, and all arrive.
 TEST_P(SteeringTest, AReleaseEndsThoughPacketsComeFasterThanTheyAreTaken) {
     release_packets_per_second_ = 4000;
