@@ -80,8 +80,8 @@ class Front {
     void run();
     void wait();
 
-    // How many requests have been passed to the active instance, and answers or failures have come of: while it stays the same, no
-    // client has changed anything there.
+    // Requests that were passed to the active instance, and answers or failures that came of them, counted together: while this stays
+    // the same, no client has changed anything there.
     uint64_t passed() const { return passed_; }
 
     // Clients connected; for memory/show.
