@@ -341,11 +341,12 @@ Status Connection::requests(std::span<const Message> requests, size_t at_once, c
             first = error;
         }
     };
-    at_once = session_->gives_time ? 1 : at_once;
+    const bool one_by_one = session_->gives_time && at_once != all_at_once;
+    at_once = one_by_one ? 1 : at_once;
     auto asked = std::chrono::steady_clock::now();
     auto spoke = asked;
     TRY(session_->transfer(
-        requests.size(), [&](size_t i) { return i < answered + at_once ? to_buffer(requests[i], first_xid + i) : Buffer(); },
+        requests.size(), [&](size_t i) { return i - answered < at_once ? to_buffer(requests[i], first_xid + i) : Buffer(); },
         [&](Buffer message) {
             size_t before = answered;
             auto silent = std::chrono::steady_clock::now() - spoke;
@@ -372,7 +373,7 @@ Status Connection::requests(std::span<const Message> requests, size_t at_once, c
                 bool more = ofpmsg_is_stat_reply(header_of(message.get())) && ofpmp_more(header_of(message.get()));
                 answered += more ? 0 : 1;
             }
-            if (session_->gives_time && answered > before) {
+            if (session_->gives_time && answered > before && (one_by_one || answered == requests.size())) {
                 std::this_thread::sleep_for(std::chrono::steady_clock::now() - asked);
                 asked = std::chrono::steady_clock::now();
             }

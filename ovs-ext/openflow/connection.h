@@ -51,7 +51,8 @@ class Connection {
     Result<std::vector<Message>> request(const Message& request);
 
     // The same for many, of which no more than 'at_once' are unanswered at any time. Each part of a reply is given to 'take' when it
-    // comes: request by request, in order. An Error of 'take' is returned when all has come.
+    // comes: request by request, in order. An Error of 'take' is returned when all has come. 'all_at_once': of small ones.
+    static constexpr size_t all_at_once = SIZE_MAX;
     using Take = std::function<Status(size_t request, std::span<const uint8_t> part)>;
     Status requests(std::span<const Message> requests, size_t at_once, const Take& take);
 
@@ -64,7 +65,7 @@ class Connection {
     Status packet_outs(std::span<const PacketOut> packets);
 
     // Whether the switch is left alone after each answer to a request() for as long as it took, and asked one thing at a time: it forwards
-    // meanwhile what has come while it worked on that. False at first.
+    // meanwhile what has come while it worked on that. Small ones count as one. False at first.
     void give_time(bool give);
 
     // The longest that the switch was silent while it owed the answer to a request(), since the last call of this.

@@ -212,7 +212,7 @@ Result<std::vector<Flow>> FlowReader::read(Connection& connection, std::span<con
     }
     std::vector<Flow> found, candidates;   // of these the narrower flows, too, and those of other priorities
     CanonicalInstructions instructions(fields_.get());
-    TRY(connection.requests(requests, requests.size(), [&](size_t request, std::span<const uint8_t> part) -> Status {
+    TRY(connection.requests(requests, Connection::all_at_once, [&](size_t request, std::span<const uint8_t> part) -> Status {
         candidates.clear();
         TRY(decode_reply(part, fields_.get(), instructions, candidates));
         for (Flow& flow : candidates) {

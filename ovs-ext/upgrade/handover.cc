@@ -87,7 +87,6 @@ Status bring_over(Step& step, Side from, size_t i, bool in_hold) {
 
 // The state that changed since the copy. What is brought over now need not be in the hold.
 Status load_changes(Step& step, Side from) {
-    instance::Unhurried unhurried(step.pair.control(from));
     for (size_t i = 0; i < step.pair.kinds.list.size(); i++) {
         TRY(bring_over(step, from, i, false));
     }

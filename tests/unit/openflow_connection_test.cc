@@ -202,6 +202,14 @@ TEST(Connection, LeavesNoMoreRequestsUnansweredThanItShall) {
     EXPECT_EQ(echoes.order, (std::vector<size_t>{0, 1, 2, 3, 4}));
 }
 
+TEST(Connection, GivesTheSwitchTimeAfterAllSmallRequestsTogether) {
+    Echoes echoes;
+    ask_for_five(Connection::all_at_once, true, echoes);
+    EXPECT_EQ(echoes.most, 5u);
+    EXPECT_EQ(echoes.order, (std::vector<size_t>{0, 1, 2, 3, 4}));
+    EXPECT_GE(echoes.took, 10 * Echoes::answered_after);
+}
+
 TEST(Connection, GivesTheSwitchTimeAfterEachAnswer) {
     Echoes echoes, hurried;
     ask_for_five(2, true, echoes);
