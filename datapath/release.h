@@ -32,7 +32,7 @@ class Release {
         Clock::time_point first;    // when its first held packet came
         uint64_t released = 0;      // as the programs know it
         uint64_t held_before = 0;   // before this hand-over
-            // From a tap: when its first held packet was given to it, and since, as far as known.
+        // From a tap: when its first held packet was given to it, and since, as far as known.
         std::optional<uint64_t> read_before;
         uint64_t read = 0;
         uint64_t looked = 0;        // 'released' when it was last found that the receiver has room

@@ -57,7 +57,7 @@ Status set_fragments(instance::Control& to, const std::string& what, const std::
 }  // namespace
 
 Result<Snapshot> ConntrackSettings::dump(instance::Control& from) {
-    Snapshot settings = TRY(limits_->read(from, commands_ ? commands_() : std::nullopt));
+    Snapshot settings = TRY(limits_->read(from, commands_ ? std::optional(commands_()) : std::nullopt));
     auto append = [&settings](const Snapshot& more) { settings.insert(settings.end(), more.begin(), more.end()); };
     append(TRY(dump_sweep_interval(from)));
     append(TRY(parse_ipf_status(TRY(from.call("dpctl/ipf-get-status")))));

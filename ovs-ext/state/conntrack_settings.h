@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,7 +14,7 @@
 namespace hitless::state {
 
 // As ZoneLimits::read() takes it; empty: it is not known.
-using CommandCount = std::function<std::optional<uint64_t>()>;
+using CommandCount = std::function<uint64_t()>;
 
 // Keys: "maxconns", "tcp-seq-chk", and those of conntrack_settings_parser.h.
 class ConntrackSettings : public Kind {

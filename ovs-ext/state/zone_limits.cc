@@ -5,14 +5,14 @@
 namespace hitless::state {
 
 Result<Snapshot> ZoneLimits::read(instance::Control& from, std::optional<uint64_t> commands) {
-    auto& last = last_[index_of(from.side())];
-    if (commands && last && last->commands == *commands) {
-        return last->limits;
+    auto last = last_.find(from.side());
+    if (last != last_.end() && last->second.commands == commands) {
+        return last->second.limits;
     }
-    last.reset();
+    forget(from.side());
     Snapshot limits = TRY(parse_conntrack_limits(TRY(from.call("dpctl/ct-get-limits"))));
     if (commands) {
-        last = Reading{*commands, limits};
+        last_[from.side()] = {*commands, limits};
     }
     return limits;
 }

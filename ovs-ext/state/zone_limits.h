@@ -4,8 +4,8 @@
 // Outlives a copy: who copies back need not read what was just loaded. One thread at a time.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 
 #include "base/side.h"
@@ -21,16 +21,14 @@ class ZoneLimits {
     Result<Snapshot> read(instance::Control& from, std::optional<uint64_t> commands);
 
     // They are about to be changed by ourselves, or the instance is another process now.
-    void forget(Side side) { last_[index_of(side)].reset(); }
+    void forget(Side side) { last_.erase(side); }
 
   private:
     struct Reading {
         uint64_t commands;
         Snapshot limits;
     };
-    static size_t index_of(Side side) { return side == Side::A ? 0 : 1; }
-
-    std::array<std::optional<Reading>, 2> last_;
+    std::map<Side, Reading> last_;
 };
 
 }  // namespace hitless::state

@@ -157,6 +157,12 @@ struct Pair {
     Status change_record(const Places& places, const std::function<void(PairRecord&)>& change);
     PairRecord record() const;
 
+    // The instance is another process now, of which nothing is known yet.
+    void forget(Side side) {
+        windows.forget(side);
+        zone_limits->forget(side);
+    }
+
     // Takes the sockets of the side's process as it has them now, with receive buffers for stalls. A is told of no devices that
     // steering makes any more.
     Status open_sockets(Side side);

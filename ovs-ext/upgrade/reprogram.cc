@@ -97,8 +97,7 @@ Status start_process(Step& step) {
     TRY(std::move(started));
     FAULT_POINT("reprogram.started");
     TRY(step.front.take_over(pair.a.unixctl_path()));
-    pair.windows.forget(Side::A);
-    pair.zone_limits->forget(Side::A);
+    pair.forget(Side::A);
     pair.a_control->reset(pair.a_paths());
     return {};
 }

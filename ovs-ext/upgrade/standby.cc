@@ -97,8 +97,7 @@ Status start_b(Step& step, const std::string& operators_socket) {
     TRY(make_database(step, operators_socket));
     TRY(watch_statistics(pair));
     FAULT_POINT("standby.database");
-    pair.windows.forget(Side::B);
-    pair.zone_limits->forget(Side::B);
+    pair.forget(Side::B);
     TRY(pair.b->start_switch());
     FAULT_POINT("standby.started");
     pair.publish();

@@ -191,7 +191,7 @@ Result<state::KindOptions> kind_options(Pair& pair, const control::Front& front,
     options.sequence_check = pair.windows.check;
     options.zone_limits = pair.zone_limits;
     if (!config.has_limits) {   // else they are set in the database, too
-        options.commands = [&front] { return std::optional(front.passed()); };
+        options.commands = [&front] { return front.passed(); };
     }
     options.conntrack.copies = pair.windows.copies;
     options.conntrack.sequences = learned_sequences(*pair.steering);

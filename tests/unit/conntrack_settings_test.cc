@@ -91,7 +91,7 @@ TEST(ConntrackSettings, ReadsLimitsAgainAfterItHasLoadedSome) {
                   {"dpctl/ct-get-maxconns", "3000000"},
                   {"dpctl/ct-get-tcp-seq-chk", "TCP sequence checking: enabled"}});
     auto control = b.control();
-    ConntrackSettings settings(std::make_shared<SequenceCheck>(), {}, [] { return std::optional<uint64_t>(1); });
+    ConntrackSettings settings(std::make_shared<SequenceCheck>(), {}, [] { return uint64_t{1}; });
     auto asked = [&] { return std::ranges::count(b.asked(), get_limits); };
     ASSERT_TRUE(settings.dump(control).ok());
     ASSERT_TRUE(settings.dump(control).ok());
