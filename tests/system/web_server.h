@@ -1,21 +1,22 @@
 // A real web server, nginx, on the loopback interface, with files below a directory of the test's.
 //
 //   http://127.0.0.1:8080 and https://127.0.0.1:8443, its certificate by the authority in authority.pem
-//   /files/NAME      the file         /whole/NAME   the same, without ranges     /chunked/NAME   without its length
-//   /slow/NAME       200,000 bytes a second             /drip/NAME   20 bytes a second
-//   /moved/NAME      redirects to /files/NAME           /loop        redirects to itself
-//   /down/NAME       redirects to /files/NAME by http   /busy        503
+//   /files/NAME      the file                            /chunked/NAME   without its length
+//   /slow/NAME       200,000 bytes a second              /drip/NAME      20 bytes a second
+//   /whole/NAME      200,000 bytes a second, without ranges
+//   /moved/NAME      redirects to /files/NAME            /loop           redirects to itself
+//   /down/NAME       redirects to /files/NAME by http    /busy           503
 #pragma once
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
+#include <vector>
 
 #include "base/process.h"
-#include "eventually.h"
 
 namespace hitless::test {
 
@@ -33,7 +34,8 @@ class WebServer {
 
     void start() {
         run({"nginx", "-p", top_.string(), "-c", path("nginx.conf"), "-e", path("error.log")});
-        EXPECT_TRUE(eventually([this] { return pid() != 0; }));   // it writes that a moment after it is in the background
+        // It is in the background before it has written its pid, and a SIGTERM then may be lost until its worker answers.
+        run({"curl", "--silent", "--show-error", "--fail", http("/ready")});
     }
 
     // Cuts its connections. Returns when it has ended.
@@ -90,7 +92,8 @@ http {
     listen 127.0.0.1:8443 ssl;
     ssl_certificate authority.pem;
     ssl_certificate_key key.pem;
-    location /whole/   { alias files/; max_ranges 0; }
+    location = /ready  { access_log off; return 204; }
+    location /whole/   { alias files/; max_ranges 0; limit_rate 200000; }
     location /chunked/ { alias files/; ssi on; ssi_types *; }
     location /slow/    { alias files/; limit_rate 200000; }
     location /drip/    { alias files/; limit_rate 20; }
