@@ -195,12 +195,20 @@ pid_t TrafficLab::b_pid() const {
     return must(Process::from_pidfile(path("run/hitless/b/ovs-vswitchd.pid"))).pid();
 }
 
+std::string TrafficLab::join_bridges() const {
+    checked({"ip", "link", "add", "joint1", "up", "type", "veth", "peer", "joint2"});
+    checked({"ip", "link", "set", "joint2", "up"});
+    vsctl({"add-port", "br1", "joint1", "--", "add-port", "br2", "joint2"});
+    checked({"nsenter", "--net=" + node("b2a"), "ip", "address", "add", "10.1.0.9/24", "dev", "eth0"});
+    return "from=" + node("b1a") + ",to=" + node("b2a") + ",src=10.1.0.1,dst=10.1.0.9,both,flows=10";
+}
+
 pid_t TrafficLab::daemon_pid() const {
     return must(Process::from_pidfile(path("run/ovs-hitlessd.pid"))).pid();
 }
 
 void TrafficLab::start_daemon(const Words& environment) const {
-    checked(joined(joined({"env"}, environment),
+    checked(joined(joined({"env", "OF_THE_DAEMON=and not of the switch"}, environment),
                    {HITLESSD, "-vconsole:off", "--detach", "--pidfile", "--log-file", "--no-chdir",
                     "--state-dir=" + path("state"), std::string("--schema=") + HITLESS_SCHEMA}));
 }

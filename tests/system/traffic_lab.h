@@ -53,6 +53,8 @@ class TrafficLab {
     std::string state() const { return status()["state"].asString(); }
     // Waits until the operation that runs is in one of 'phases'; false when it ended first.
     bool wait_for_phase(const Words& phases) const;
+    // Of a lab with two bridges more: joins them by a veth whose ends are ports of theirs. Returns a flow by it (LabTraffic).
+    std::string join_bridges() const;
     pid_t switch_pid() const;
     pid_t b_pid() const;
     pid_t daemon_pid() const;
