@@ -47,22 +47,22 @@ constexpr size_t ports_of_full_queue = 32;
 
 uint64_t side_bits(Side side) { return side == Side::B ? STEER_SIDE_B : 0; }
 
+// Of its programs that forward, all but those on its hold.
+bool is_pin_of(const steer_port& port, const std::string& name) {
+    std::string link = fmt::format("link_{}_", port.index);
+    return (name.starts_with(link) && !name.starts_with(link + "hold_")) || name.starts_with(fmt::format("filter_{}_", port.port_ifindex)) ||
+           name.starts_with(fmt::format("filter_{}_", port.leg_ifindex));
+}
+
 // Removes the pins, filters and devices that belong to none of 'ports', and what was on their holds, which ended with their process.
 Status remove_pieces(const SteeringOptions& options, Links& devices, const std::vector<steer_port>& ports) {
     std::set<std::string> wanted_devices;
-    std::vector<std::string> wanted_pins;   // their beginnings
     for (const auto& port : ports) {
         wanted_devices.insert(leg_name(options.prefix, port.index));
-        for (const char* pin : {"leg_in", "out", "in", "b_in", "b_out", "stitch_leg", "stitch_tap"}) {
-            wanted_pins.push_back(fmt::format("link_{}_{}", port.index, pin));
-        }
-        for (unsigned ifindex : {port.port_ifindex, port.leg_ifindex}) {
-            wanted_pins.push_back(fmt::format("filter_{}_", ifindex));
-        }
     }
     for (const auto& pin : pins_in(options.bpf_directory)) {
         std::string name = pin.filename();
-        if (!std::ranges::any_of(wanted_pins, [&](const auto& wanted) { return name.starts_with(wanted); })) {
+        if (std::ranges::none_of(ports, [&](const auto& port) { return is_pin_of(port, name); })) {
             remove_pin(pin);
         }
     }
@@ -92,6 +92,7 @@ class KernelSteering : public Steering {
     Status remove_port(const std::string& name) override;
     Status halt(std::chrono::milliseconds deadline) override;
     Result<bool> settle() override;
+    uint64_t taken_by_both() const override { return context_ ? context_->programs.to_both() : 0; }
     Status halt_changes(std::chrono::milliseconds deadline) override;
     double hold_fill() const override;
     void set_receiver(Side side, HasRoom has_room) override { receivers_[side] = std::move(has_room); }
