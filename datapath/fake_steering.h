@@ -76,6 +76,7 @@ class FakeSteering : public Steering {
     }
 
     Result<bool> settle() override { return true; }
+    uint64_t taken_by_both() const override { return 0; }
 
     // What hold_fill() returns.
     double fill = 0;

@@ -332,6 +332,14 @@ Status ProcessSockets::accept_all(const std::function<Status()>& round_trip, std
     }
 }
 
+void ProcessSockets::discard() const {
+    for (const auto& socket : packet_) {
+        char first_byte;
+        while (::recv(socket.fd.get(), &first_byte, sizeof first_byte, MSG_DONTWAIT) >= 0) {
+        }
+    }
+}
+
 uint64_t ProcessSockets::dropped() const {
     uint64_t packets = 0;
     for (const auto& [fd, device] : packet_) {

@@ -49,6 +49,10 @@ class ProcessSockets {
     Status accept_all(const std::function<Status()>& round_trip, std::chrono::milliseconds limit,
                       const std::function<Status()>& go_on = [] { return Status(); }) const;
 
+    // Takes the packets that wait in the packet sockets away from the process, which has been stopped while another forwarded them
+    // (Steering::taken_by_both()).
+    void discard() const;
+
     // No packet is waiting, in a packet socket or a tap.
     bool empty() const;
 

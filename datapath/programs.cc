@@ -344,6 +344,7 @@ bool Programs::stitched(unsigned ifindex, unsigned other_ifindex) const {
     return bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.stitches), &ifindex, &found) == 0 && found == other_ifindex;
 }
 
+uint64_t Programs::to_both() const { return load_shared(control_->to_both); }
 uint64_t Programs::changes() const { return load_shared(control_->changes); }
 void Programs::clear_changes() { store_shared(control_->changes, __u64{0}); }
 

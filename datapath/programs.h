@@ -70,6 +70,7 @@ class Programs {
     Result<std::vector<MovedTcp>> moved(bool remove);
     uint64_t changes() const;
     void clear_changes();
+    uint64_t to_both() const;
     // The way to a host whose segments were learned, as they came in.
     std::optional<steer_host> host(const std::array<uint8_t, 16>& address) const;
     // Of packets that pass the ports' gates.

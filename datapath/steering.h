@@ -134,6 +134,10 @@ class Steering {
     // not wait for the same itself. True after the halt's deadline, too, of which the release tells.
     virtual Result<bool> settle() = 0;
 
+    // Packets that B has sent to itself in this way. A's sockets have got each of them, too: until A is through with them its gate must not
+    // open, or it sends them once more.
+    virtual uint64_t taken_by_both() const = 0;
+
     // Of what is free for held packets, how much is used, from 0 to 1: of the memory of all ports, or of the fullest port's queue,
     // whichever is nearer to its end. Beyond 1 packets are lost, and counted.
     virtual double hold_fill() const = 0;

@@ -206,7 +206,8 @@ int port_xdp_whole(struct xdp_md *ctx)
 }
 
 // Generic XDP passes over what a tc program has redirected (skb->redirected), and so over what B sends out at one end of a veth
-// whose other end is a port, too. A's packet socket gets such a packet all the same; A's gate is shut.
+// whose other end is a port, too. A's packet socket gets such a packet all the same; A's gate is shut, and opens only when A is through
+// with it.
 SEC("tc")
 int port_in(struct __sk_buff *skb)
 {
@@ -216,6 +217,10 @@ int port_in(struct __sk_buff *skb)
     struct steer_counters *c = port ? counters_of(port) : 0;
     if (!c || active_side(word) == TO_A) {
         return TC_ACT_UNSPEC;
+    }
+    struct steer_control *entry = control_entry();
+    if (entry) {
+        COUNT(entry->to_both);
     }
     // In a hold it comes from B, which is being drained: it belongs to what is drained.
     enum destination destination = (word & STEER_MODE_MASK) == STEER_RELEASE ? decide(word, port, c, skb->len, true) : TO_B;

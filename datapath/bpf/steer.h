@@ -7,7 +7,7 @@
 #include <linux/types.h>
 
 // Changes with the meaning of what is in the maps: a daemon adopts only the programs of one that means the same.
-#define STEER_LAYOUT 2U
+#define STEER_LAYOUT 3U
 
 enum {
     STEER_MAX_PORTS = 1024,     // ports attached at one time
@@ -42,6 +42,7 @@ struct steer_control {
     __u64 reserved[5];
     __u64 hold_used;        // of it, as estimated: the programs add, the daemon takes off what it has given on
     __u64 changes;          // packets that may have changed a connection, while STEER_WATCH is set; and numbers that could not be noted
+    __u64 to_both;          // packets that A's sockets got while B was active, which got them, too
 };
 
 // By ifindex of any device in A's namespace that a program is on: the port, its leg's root end, its hold tap.

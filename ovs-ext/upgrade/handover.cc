@@ -239,6 +239,7 @@ Status run_hold(Step& step, Side from) {
             before = fmt::format("{} ms waited until statistics were written, ", kept_away.count());
         }
         TRY(await_good_moment(pair, from));
+        FAULT_POINT("hold.prepared");
         if (have_changed(pair)) {
             TRY(hold_changes(step, from));
             TRY(await_turn(pair, from, kDrainLimit));
@@ -271,6 +272,7 @@ Status run_commit(Step& step, Side from) {
         TRY(drain_and_ask(step.pair, from, kDrainLimit, [&step] { return check_room(step.pair); }));
         times = TRY(load_delta(step, from));
     }
+    TRY(finish_as_standby(step.pair, to, kDrainLimit));
     if (to == Side::B) {   // what was held must not go to one that has died in the hold
         TRY(check_running(step.pair));
     }

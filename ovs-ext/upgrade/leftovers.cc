@@ -125,11 +125,15 @@ Status SwitchSite::give_to_a() {
     auto record = PairRecord::load(places_.record());   // none before the phase standby
     auto timed = load_flows(places_.timed_flows());
     auto a = instance::OperatorSwitch::find(places_.rundir.string());
-    if (!a && record && TRY(datapath::pinned_active(places_.bpf().string())) == Side::B) {
+    bool by_b = TRY(datapath::pinned_active(places_.bpf().string())) == Side::B;
+    if (!a && record && by_b) {
         a = instance::OperatorSwitch::ended(places_.rundir.string(), record->a);
         TRY(start_a(*a, *record));
     }
     if (a && a->process().stopped()) {
+        if (auto sockets = datapath::ProcessSockets::open(a->process().pid()); sockets && by_b) {
+            sockets->discard();
+        }
         TRY(a->thaw());
     }
     if (a && record) {

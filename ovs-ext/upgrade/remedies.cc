@@ -20,12 +20,19 @@ Status readmit_connections(Pair& pair, Side side) {
     return connections ? pair.kinds.conntrack->readmit(pair.control(side), pair.copies[*connections].source) : Status();
 }
 
-// What 'side' has taken it may still send: it need not be the packets in which it has failed.
-void drain_at_once(Pair& pair, Side side) {
+bool can_be_drained(const Pair& pair, Side side) {
     bool known = side == Side::A ? pair.a_sockets.has_value() : pair.b_sockets.has_value();
     const auto& process = pair.process(side);
-    if (known && process.alive() && !process.stopped()) {
-        (void) accept_all(pair, side, kDrainLimit).ok();
+    return known && process.alive() && !process.stopped();
+}
+
+// What the failed side has taken it may still send: it need not be the packets in which it has failed.
+void drain_at_once(Pair& pair, Side to) {
+    if (can_be_drained(pair, other(to))) {
+        (void) accept_all(pair, other(to), kDrainLimit).ok();
+    }
+    if (can_be_drained(pair, to)) {
+        (void) finish_as_standby(pair, to, kDrainLimit).ok();
     }
 }
 
@@ -37,7 +44,7 @@ Status toggle_at_once(Step& step, Side side) {
     for (int tries = 0; tries < kFlipTries && pair.active != side; tries++) {
         if (!pair.halted) {
             (void) halt(pair).ok();   // where it fails, some are stuck in a queue: this one gets the rest all the same
-            drain_at_once(pair, other(side));
+            drain_at_once(pair, side);
         }
         auto report = release(step, side);
         released = report ? Status() : report.error();
@@ -77,6 +84,9 @@ Status roll_back_at_once(Step& step) {
     }
     bool thawed = pair.a.process().stopped();
     if (thawed) {
+        if (pair.a_sockets) {
+            pair.a_sockets->discard();
+        }
         TRY(pair.a.thaw());
         // Its windows are those of when it was stopped. If it does not answer in time, its first packets wait for nothing.
         (void) pair.windows.check->suspend(*pair.a_control).ok();

@@ -167,6 +167,10 @@ Status accept_all(Pair& pair, Side side, std::chrono::milliseconds limit) {
     return pair.sockets(side).accept_all(round_trip(pair, side, limit), limit);
 }
 
+Status finish_as_standby(Pair& pair, Side to, std::chrono::milliseconds limit) {
+    return to == Side::A && pair.steering->taken_by_both() ? accept_all(pair, to, limit) : Status();
+}
+
 Status halt_changes(Pair& pair) {
     begin_halt(pair);
     return pair.steering->halt_changes(pair.settings.hold_deadline);

@@ -30,6 +30,10 @@ Status drain_and_ask(Pair& pair, Side side, std::chrono::milliseconds limit, con
 // The same for what it had taken when this was called, while more come.
 Status accept_all(Pair& pair, Side side, std::chrono::milliseconds limit);
 
+// In the hold, when the other side is drained, and 'to' is to have the packets: waits until it is through with those that both have got
+// (Steering::taken_by_both()). Its sockets are known.
+Status finish_as_standby(Pair& pair, Side to, std::chrono::milliseconds limit);
+
 // Packets that may change connections wait, until halt() and release(), or the deadline of the pair's settings.
 Status halt_changes(Pair& pair);
 // New packets wait, until release() or the deadline of the pair's settings.

@@ -28,6 +28,57 @@ TEST_F(Faults, WhenBDiesWhileItIsActiveForGoodPacketsGoByAAgainAtOnce) {
     expect_outage_under(100, traffic.stop());
 }
 
+// What B sends to itself, by a veth whose ends are both ports, A receives, too. It must not send it once more.
+class BothReceive : public Faults {
+  protected:
+    // A is stopped then.
+    void make_lab_and_fail_over() {
+        make_lab({"--bridges", "2"});
+        traffic_ = std::make_unique<LabTraffic>(lab(), Words{lab().join_bridges()});
+        failover();
+        std::this_thread::sleep_for(300ms);
+    }
+
+    std::unique_ptr<LabTraffic> traffic_;
+};
+
+TEST_F(BothReceive, ASendsNothingOnceMoreWhenBDies) {
+    make_lab_and_fail_over();
+    ::kill(lab().b_pid(), SIGKILL);
+    ASSERT_TRUE(comes_to_rest("idle"));
+    auto count = traffic_->stop();
+    EXPECT_EQ(count.duplicated + count.reordered, 0u);
+    expect_outage_under(100, count);
+}
+
+TEST_F(BothReceive, ASendsNothingOnceMoreWhenBDiesWithTheDaemon) {
+    make_lab_and_fail_over();
+    kill_daemon();
+    ::kill(lab().b_pid(), SIGKILL);
+    start_daemon();
+    ASSERT_TRUE(comes_to_rest("idle"));
+    auto count = traffic_->stop();
+    EXPECT_GT(count.sent, count.lost);
+    EXPECT_EQ(count.duplicated + count.reordered, 0u);
+}
+
+TEST_F(BothReceive, ASendsNothingOnceMoreWhenItIsSlow) {
+    make_lab_and_fail_over();
+    wait_at("hold.prepared");
+    ASSERT_TRUE(comes_to_rest("failed-over"));
+    auto done = lab().appctl_meanwhile({"hitless/return"});
+    ASSERT_TRUE(comes_to_the_point());
+    pid_t a = lab().switch_pid();
+    ::kill(a, SIGSTOP);
+    std::this_thread::sleep_for(100ms);
+    fs::remove(lab().path("waiting"));
+    std::this_thread::sleep_for(100ms);
+    ::kill(a, SIGCONT);
+    auto output = done.get();
+    EXPECT_EQ(output.exit_status, 0) << output.standard_error;
+    expect_nothing_lost(traffic_->stop());
+}
+
 // An upgrade to software that fails as 'fault' says.
 class NewSoftware : public Faults {
   protected:
