@@ -65,18 +65,15 @@ Result<Pipe> make_pipe() {
     return Pipe{Fd(ends[0]), Fd(ends[1])};
 }
 
-// Our environment with 'changes': "NAME=VALUE" each.
-std::vector<std::string> environment_with(const std::map<std::string, std::string>& changes) {
-    std::map<std::string, std::string> variables;
-    for (char** variable = environ; *variable; variable++) {
+// The environment that a program is to get: "NAME=VALUE" each.
+std::vector<std::string> environment_for(const ProgramOptions& options) {
+    auto variables = options.environment;
+    for (char** variable = environ; *variable && !options.only_this_environment; variable++) {
         std::string text(*variable);
         auto equals = text.find('=');
         if (equals != std::string::npos) {
-            variables[text.substr(0, equals)] = text.substr(equals + 1);
+            variables.emplace(text.substr(0, equals), text.substr(equals + 1));
         }
-    }
-    for (const auto& [name, value] : changes) {
-        variables[name] = value;
     }
     std::vector<std::string> texts;
     for (const auto& [name, value] : variables) {
@@ -117,7 +114,7 @@ Result<Child> spawn(const std::vector<std::string>& argv, const ProgramOptions& 
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
 
-    auto environment = environment_with(options.environment);
+    auto environment = environment_for(options);
     pid_t pid = -1;
     int result = ::posix_spawnp(&pid, argv[0].c_str(), &actions, &attributes, pointers_to(argv).data(),
                                 pointers_to(environment).data());

@@ -27,7 +27,8 @@ struct Scheduling {
 };
 
 struct ProgramOptions {
-    std::map<std::string, std::string> environment;     // added to ours, or in its place
+    std::map<std::string, std::string> environment;     // added to ours, over it
+    bool only_this_environment = false;                 // nothing of ours is in it
     std::optional<std::string> network_namespace;       // path: the program runs in that network namespace
     std::optional<Scheduling> scheduling;               // none: as ours
     std::chrono::milliseconds limit{30'000};            // after it the program is killed

@@ -137,6 +137,7 @@ Status OperatorSwitch::start(std::chrono::milliseconds limit, int nice) {
         // A switch calls its control socket after the name it was started by, and that of the link is what ovs-appctl looks for.
         argv[0] = chosen_by_alternatives(started_.executable, argv[0]) ? kAlternatives : started_.executable.string();
         options.environment = started_.environment;
+        options.only_this_environment = true;
         options.scheduling = started_.scheduling;
         options.scheduling->nice = nice;
         TRY(start_alone(in_own_scope(argv), options, command_line_.pidfile));

@@ -71,16 +71,14 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
         if (!std::getenv("HITLESS_IN_NAMESPACES")) {
             GTEST_SKIP() << "to be run by tests/in-namespaces";
         }
-        if (!lab_) {
-            lab_ = std::make_unique<TrafficLab>();
-            lab_->make_rcu_expedited_private("0");
-            lab_->configure({{"probation-ms", "300"}});
+        if (auto fault = fault_of(GetParam()); !lab_ || fault != fault_) {
+            make_lab(fault);
         }
         end_daemon();
-        start_daemon(GetParam());
+        lab().start_daemon({"HITLESS_FAULT_POINT=" + GetParam()});
     }
     void TearDown() override {
-        if (HasFailure() || !fault_of(GetParam()).empty()) {   // A keeps HITLESS_FAULT in its environment; the next one gets a lab of its own
+        if (HasFailure()) {
             lab_.reset();
         }
     }
@@ -88,12 +86,14 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
 
     static TrafficLab& lab() { return *lab_; }
 
-    void start_daemon(const std::string& fault_point) {
-        Words environment = {"HITLESS_FAULT_POINT=" + fault_point};
-        if (auto fault = fault_of(fault_point); !fault.empty()) {
-            environment.push_back("HITLESS_FAULT=" + fault);
-        }
-        lab().start_daemon(environment);
+    // In the environment of the first A, and so in that of each that follows.
+    static void make_lab(const std::string& fault) {
+        lab_.reset();
+        ::setenv("HITLESS_FAULT", fault.c_str(), 1);
+        fault_ = fault;
+        lab_ = std::make_unique<TrafficLab>();
+        lab_->make_rcu_expedited_private("0");
+        lab_->configure({{"probation-ms", "300"}});
     }
     void end_daemon() {
         auto process = Process::open(lab().daemon_pid());
@@ -165,9 +165,11 @@ class FaultPoint : public ::testing::TestWithParam<std::string> {
     }
 
     static std::unique_ptr<TrafficLab> lab_;
+    static std::string fault_;   // of its software, where that is faulty
 };
 
 std::unique_ptr<TrafficLab> FaultPoint::lab_;
+std::string FaultPoint::fault_;
 
 TEST_P(FaultPoint, IsOvercomeByTheNextDaemon) {
     auto before = lab().snapshot();
@@ -175,7 +177,7 @@ TEST_P(FaultPoint, IsOvercomeByTheNextDaemon) {
     LabTraffic traffic(lab());
     before["TCP connections through NAT"] = lab().snapshot()["TCP connections through NAT"];
     ASSERT_TRUE(dies()) << "the daemon did not come by " << GetParam();
-    start_daemon("");
+    lab().start_daemon();
     ASSERT_TRUE(comes_to_rest());
     auto history = lab().appctl({"hitless/history", "1"}).standard_output;
     EXPECT_THAT(history, HasSubstr(expected_result()));

@@ -235,6 +235,7 @@ Snapshot TrafficLab::snapshot() const {
         {"mounts", contents("/proc/self/mounts")},
         {"settings", settings()},
         {"niceness of the switch", std::to_string(must(must(Process::open(switch_pid())).scheduling()).nice)},
+        {"environment of the switch", fmt::format("{}", must(must(Process::open(switch_pid())).environment()))},
         {"files", files()},
         {"ports", vsctl({"--columns=name,ofport,type,mtu,error", "--format=csv", "list", "Interface"})},
         {"bridges", vsctl({"--columns=name,datapath_id,fail_mode,other_config,controller", "--format=csv", "list", "Bridge"})},

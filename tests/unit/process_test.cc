@@ -1,6 +1,7 @@
 // That programs are started as they are to be, and threads go before others.
 #include "base/process.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -8,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <future>
 #include <memory>
 #include <thread>
@@ -16,6 +18,9 @@
 
 namespace hitless {
 namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
 
 TEST(Process, ProgramsAreAsNiceAsTheyAreToBeAndOnTheirCpus) {
     auto self = Process::open(::getpid());
@@ -31,6 +36,20 @@ TEST(Process, ProgramsAreAsNiceAsTheyAreToBeAndOnTheirCpus) {
     EXPECT_EQ(*nice, std::to_string(ours->nice + 3) + "\n");
     EXPECT_EQ(*cpus, "1\n");
     EXPECT_EQ(*self->scheduling(), *ours) << "it is the program's alone";
+}
+
+TEST(Process, ProgramsGetOurEnvironmentOrOnlyAnother) {
+    ASSERT_EQ(::setenv("OURS", "1", 1), 0);
+    ASSERT_EQ(::setenv("BOTH", "1", 1), 0);
+    ProgramOptions options;
+    options.environment = {{"BOTH", "2"}, {"THEIRS", "2"}};
+    auto output = run_checked({"env"}, options);
+    ASSERT_TRUE(output.ok()) << output.error().message;
+    EXPECT_THAT(*output, AllOf(HasSubstr("OURS=1\n"), HasSubstr("BOTH=2\n"), HasSubstr("THEIRS=2\n")));
+    options.only_this_environment = true;
+    output = run_checked({"env"}, options);
+    ASSERT_TRUE(output.ok()) << output.error().message;
+    EXPECT_EQ(*output, "BOTH=2\nTHEIRS=2\n");
 }
 
 // Also where it ends in another thread.
