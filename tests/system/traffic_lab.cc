@@ -59,6 +59,15 @@ std::string sorted_lines(const std::string& text, const std::string& wanted, con
     return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
+// What its variables say may be nobody's business.
+std::string names_in_environment(pid_t pid) {
+    std::string names;
+    for (const auto& [name, value] : must(must(Process::open(pid)).environment())) {
+        names += name + " ";
+    }
+    return names;
+}
+
 }  // namespace
 
 std::string contents(const std::string& file) {
@@ -235,7 +244,7 @@ Snapshot TrafficLab::snapshot() const {
         {"mounts", contents("/proc/self/mounts")},
         {"settings", settings()},
         {"niceness of the switch", std::to_string(must(must(Process::open(switch_pid())).scheduling()).nice)},
-        {"environment of the switch", fmt::format("{}", must(must(Process::open(switch_pid())).environment()))},
+        {"environment of the switch", names_in_environment(switch_pid())},
         {"files", files()},
         {"ports", vsctl({"--columns=name,ofport,type,mtu,error", "--format=csv", "list", "Interface"})},
         {"bridges", vsctl({"--columns=name,datapath_id,fail_mode,other_config,controller", "--format=csv", "list", "Bridge"})},
