@@ -50,6 +50,17 @@ Status start_a(instance::OperatorSwitch& a, const PairRecord& record) {
     return started;
 }
 
+// Out of the sockets of an A that has been stopped since B has the packets. Where nobody can tell who has them, all is left to A.
+void discard_what_b_has_got(const instance::OperatorSwitch& a, const Places& places) {
+    auto active = datapath::pinned_active(places.bpf().string());
+    if (!active || *active == Side::A) {
+        return;
+    }
+    if (auto sockets = datapath::ProcessSockets::open(a.process().pid())) {
+        sockets->discard();
+    }
+}
+
 }  // namespace
 
 // All there is of B, whoever has the packets: A has them from the first step on.
@@ -125,15 +136,12 @@ Status SwitchSite::give_to_a() {
     auto record = PairRecord::load(places_.record());   // none before the phase standby
     auto timed = load_flows(places_.timed_flows());
     auto a = instance::OperatorSwitch::find(places_.rundir.string());
-    bool by_b = TRY(datapath::pinned_active(places_.bpf().string())) == Side::B;
-    if (!a && record && by_b) {
+    if (!a && record && TRY(datapath::pinned_active(places_.bpf().string())) == Side::B) {
         a = instance::OperatorSwitch::ended(places_.rundir.string(), record->a);
         TRY(start_a(*a, *record));
     }
     if (a && a->process().stopped()) {
-        if (auto sockets = datapath::ProcessSockets::open(a->process().pid()); sockets && by_b) {
-            sockets->discard();
-        }
+        discard_what_b_has_got(*a, places_);
         TRY(a->thaw());
     }
     if (a && record) {

@@ -26,7 +26,8 @@ bool can_be_drained(const Pair& pair, Side side) {
     return known && process.alive() && !process.stopped();
 }
 
-// What the failed side has taken it may still send: it need not be the packets in which it has failed.
+// What the failed side has taken it may still send: it need not be the packets in which it has failed. And 'to' is to be through with what
+// both have got.
 void drain_at_once(Pair& pair, Side to) {
     if (can_be_drained(pair, other(to))) {
         (void) accept_all(pair, other(to), kDrainLimit).ok();
